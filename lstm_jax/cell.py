@@ -1,0 +1,211 @@
+"""The contract of a recurrent cell, and the glossary. Read this first.
+
+Axes: ``T`` time, ``B`` batch (any number of batch axes, none included), ``D`` input size, ``H`` hidden size.
+One layout everywhere, time first: inputs ``xs [T, *batch, D]``, outputs ``[T, *batch, features]``.
+
+A cell is a frozen, hashable dataclass of *settings*; it holds no arrays. Its arrays live in two pytrees:
+
+* ``params``: what is learned, made by ``init`` from a key;
+* ``state``: what is carried from step to step, with *named* fields (``state.h``, ``state.c``), never positions.
+
+One step is split by what it may look at, because that decides how fast it can run::
+
+    z = project(params, xs)         everything that depends on the inputs alone   batched over time
+    u = mix(params, state)          the matrix work on the recurrent path         one step at a time
+    a = join(z, u)                  linear                                        one step at a time
+    new = update(params, a, state)  gates, norms: arithmetic local to the step    one step at a time
+    y = output(params, a, new)      what leaves the cell, from the new state      batched over time
+
+A `GatedCell` gives ``init`` and ``update``; the rest has defaults. A recurrence that multiplies matrices again after
+a gate does not fit this split: it is a `Cell` with ``init`` and ``step``. `lstm_jax.unroll` runs both over a sequence.
+
+Randomness enters in ``prepare`` (drawn once a sequence) and ``project`` (drawn at every step and row), nowhere else.
+No key *is* evaluation mode; there is no ``train`` flag.
+"""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+Array = jax.Array
+Key = jax.Array
+"""A typed key of `jax.random.key`."""
+Params = Any
+State = Any
+BatchShape = tuple[int, ...]
+
+
+@struct.dataclass
+class DenseParams:
+    """Parameters of a cell with G gates: the names that the defaults of `GatedCell` use."""
+
+    w_x: Array
+    """Input weights ``[D, G*H]``."""
+    w_h: Array
+    """Recurrent weights ``[H, G*H]``."""
+    b: Array
+    """Bias ``[G*H]``."""
+
+
+@struct.dataclass
+class HiddenState:
+    """The state of a cell that carries its output alone."""
+
+    h: Array
+    """Hidden state ``[*batch, H]``."""
+
+
+class Cell:
+    """A recurrence that is known by its ``step``. Subclass it as ``@dataclasses.dataclass(frozen=True)``.
+
+    ``init`` and ``step`` must be given. ``step`` gets one time step of what ``project`` returns and must work with
+    any batch axes, none included, so that `jax.vmap` and Jacobians apply to it directly.
+
+    Dtypes: parameters are made in ``param_dtype``. Arithmetic runs in ``dtype``, or in the parameters' own dtype where
+    that is None. Of the state, ``h`` has the arithmetic's dtype and every other field at least float32, so that a
+    bfloat16 LSTM accumulates its cell state in float32.
+    """
+
+    hidden_size: int
+    """H, the size of ``state.h``."""
+    param_dtype: str = "float32"
+    dtype: str | None = None
+    gated: ClassVar[bool] = False
+    """Whether the cell has the methods of `GatedCell`, which is what the fast path goes by."""
+    state_type: ClassVar[type] = HiddenState
+    """The class of the state: a `flax.struct.dataclass` whose fields are arrays ``[*batch, H]``."""
+
+    @property
+    def output_size(self) -> int:
+        """Size of the last axis of an output."""
+        return self.hidden_size
+
+    def init(self, key: Key, input_size: int) -> Params:
+        """Draw the parameters for inputs of ``input_size`` features."""
+        raise NotImplementedError(f"{type(self).__name__} must define init(self, key, input_size) -> params.")
+
+    def initial_state(self, params: Params, batch_shape: BatchShape) -> State:
+        """The state before the first step, for every row of the batch: zeros, unless the cell says otherwise."""
+        dtype = self.compute_dtype(params)
+        dtypes = {f.name: _state_dtype(f.name, dtype) for f in dataclasses.fields(self.state_type)}
+        return self.state_type(
+            **{name: jnp.zeros((*batch_shape, self.hidden_size), dtype=d) for name, d in dtypes.items()}
+        )
+
+    def prepare(self, params: Params, batch_shape: BatchShape, *, key: Key | None = None) -> Params:
+        """Draw what stays the same for a whole sequence (dropout masks shared over time, dropped weights).
+
+        Returns parameters of the same structure as ``params``. Draw what differs from row to row with `row_keys`.
+        """
+        del batch_shape, key
+        return params
+
+    def project(self, params: Params, xs: Array, *, keys: Key | None = None) -> Any:
+        """Compute from the inputs alone, for all steps at once: ``xs [T, *batch, D]`` -> a pytree of ``[T, *batch, ...]``.
+
+        ``keys [T, *batch]``: one key for each step and row, or None (evaluation).
+        """
+        del keys
+        return xs.astype(self.compute_dtype(params))
+
+    def step(self, params: Params, state: State, z: Any) -> tuple[State, Any]:
+        """One step without randomness: the new state and the output."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define step(self, params, state, z) -> (state, output); "
+            "or be a GatedCell and define update(self, params, a, state) -> state."
+        )
+
+    def inspect(self, params: Params, z: Any, state: State) -> dict[str, Any]:
+        """Named inner values of one step, from its *previous* state, for ``unroll(..., collect=...)``.
+
+        Fields of the new state can always be collected and need not be named here.
+        """
+        del params, z, state
+        return {}
+
+    def input_size(self, params: Params) -> int | None:
+        """D that ``params`` were made for, where it can be told; lets `unroll` check its inputs."""
+        w_x = getattr(params, "w_x", None)
+        return None if w_x is None else int(w_x.shape[0])
+
+    def compute_dtype(self, params: Params) -> np.dtype:
+        """The dtype of this cell's arithmetic."""
+        if self.dtype is not None:
+            return jnp.dtype(self.dtype)
+        leaves = [leaf.dtype for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+        return jnp.result_type(*leaves) if leaves else jnp.dtype(self.param_dtype)
+
+
+class GatedCell(Cell):
+    """A recurrence whose matrix work does not wait for a gate: it runs near the speed of a hand-written kernel.
+
+    ``init`` and ``update`` must be given. The defaults of the other methods are the dense ones: they use
+    ``params.w_x``, ``params.w_h`` and ``params.b`` (`DenseParams`) and return ``state.h``.
+    """
+
+    gated: ClassVar[bool] = True
+
+    def project(self, params: Params, xs: Array, *, keys: Key | None = None) -> Any:
+        """``z = x W_x + b`` for all steps at once."""
+        del keys
+        return affine(xs.astype(self.compute_dtype(params)), params.w_x, params.b)
+
+    def mix(self, params: Params, state: State) -> Any:
+        """``u = h W_h``: the matrix work on the recurrent path of one step."""
+        return state.h @ params.w_h.astype(state.h.dtype)
+
+    def join(self, z: Any, u: Any) -> Any:
+        """``a = z + u``. Override it where something acts on one of the two alone; it must stay linear."""
+        return z + u
+
+    def update(self, params: Params, a: Any, state: State) -> State:
+        """The new state from the pre-activations ``a`` and the previous state: no matrix products here."""
+        raise NotImplementedError(f"{type(self).__name__} must define update(self, params, a, state) -> state.")
+
+    def output(self, params: Params, a: Any, state: State) -> Any:
+        """What leaves the cell, from the *new* state."""
+        del params, a
+        return state.h
+
+    def step(self, params: Params, state: State, z: Any) -> tuple[State, Any]:
+        """One step: mix, join, update, output."""
+        a = self.join(z, self.mix(params, state))
+        new = self.update(params, a, state)
+        return new, self.output(params, a, new)
+
+
+def affine(xs: Array, w: Array, b: Array) -> Array:
+    """``xs [..., D] @ w [D, F] + b [F]``, in the dtype of ``xs``."""
+    ys = xs @ w.astype(xs.dtype)
+    return ys + jnp.broadcast_to(b.astype(xs.dtype), ys.shape)
+
+
+def row_keys(key: Key, batch_shape: BatchShape) -> Key:
+    """One key for each row of the batch, ``[*batch]``, that depends on the row's number alone.
+
+    A row draws the same whatever the size of the batch and however it is laid out over devices.
+    """
+    rows = jnp.arange(int(np.prod(batch_shape, dtype=np.int64)))
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, rows).reshape(batch_shape)
+
+
+def fold_in(keys: Key | None, data: int) -> Key | None:
+    """`jax.random.fold_in` of one number into a key, an array of keys, or no key at all."""
+    if keys is None:
+        return None
+    flat = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys.reshape(-1), data)
+    return flat.reshape(keys.shape)
+
+
+def bernoulli(keys: Key, rate: float, features: int) -> Array:
+    """Booleans ``[*keys.shape, features]``, each true with probability ``rate``, drawn from each key."""
+    draw = jax.vmap(lambda key: jax.random.bernoulli(key, rate, (features,)))
+    return draw(keys.reshape(-1)).reshape(*keys.shape, features)
+
+
+def _state_dtype(field: str, dtype: np.dtype) -> np.dtype:
+    return dtype if field == "h" else jnp.promote_types(dtype, jnp.float32)

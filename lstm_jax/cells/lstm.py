@@ -1,0 +1,90 @@
+"""Long short-term memory with a forget gate.
+
+Hochreiter & Schmidhuber 1997, "Long Short-Term Memory"; forget gate: Gers, Schmidhuber & Cummins 2000, "Learning to
+Forget", eqs. 1-7, one cell a block::
+
+    i, f, g, o = split(x_t W_x + h_{t-1} W_h + b)
+    c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)
+    h_t = sigmoid(o) * tanh(c_t)
+
+Deviations from the papers: no peepholes; g and h are squashed by tanh rather than by scaled sigmoids.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from lstm_jax.cell import Array, DenseParams, GatedCell, Key
+from lstm_jax.cells.activations import activation
+from lstm_jax.initializers import chrono, dense
+from lstm_jax.options import positive
+
+GATES = ("i", "f", "g", "o")
+"""The order of the gates in ``w_x``, ``w_h`` and ``b``, here and in every weight converter."""
+
+
+@struct.dataclass
+class LSTMState:
+    """The state of an LSTM."""
+
+    h: Array
+    """Hidden state, which is also the output ``[*batch, H]``."""
+    c: Array
+    """Cell state ``[*batch, H]``; at least float32."""
+
+
+@dataclass(frozen=True)
+class LSTM(GatedCell):
+    """An LSTM layer: ``w_x [D, 4H]``, ``w_h [H, 4H]``, ``b [4H]``, gates in the order i, f, g, o."""
+
+    hidden_size: int
+    """H."""
+    forget_bias: float = 1.0
+    """Initial bias of the forget gate (Jozefowicz et al. 2015); part of ``b``, never added at run time."""
+    chrono: float | None = None
+    """If set, the longest dependency expected, in steps: chrono initialisation of the biases instead of forget_bias."""
+    activation: str = "tanh"
+    """Squashes the cell input g and the cell state on its way out."""
+    gate_activation: str = "sigmoid"
+    """Squashes the gates i, f, o."""
+    param_dtype: str = "float32"
+    dtype: str | None = None
+    state_type: ClassVar[type] = LSTMState
+
+    def __post_init__(self) -> None:
+        positive("hidden_size", self.hidden_size)
+        activation(self.activation)
+        activation(self.gate_activation)
+
+    def init(self, key: Key, input_size: int) -> DenseParams:
+        """Glorot input weights, orthogonal recurrent weights a gate; biases zero but for the forget gate's."""
+        key_w, key_b = jax.random.split(key)
+        params = dense(key_w, input_size, self.hidden_size, gates=4, dtype=self.param_dtype)
+        b_i, b_f, b_g, b_o = jnp.split(params.b, 4)
+        if self.chrono is None:
+            b_f = b_f + self.forget_bias
+        else:
+            b_i, b_f = chrono(key_b, self.hidden_size, self.chrono, self.param_dtype)
+        return params.replace(b=jnp.concatenate([b_i, b_f, b_g, b_o]))
+
+    def _gates(self, a: Array, state: LSTMState) -> tuple[Array, ...]:
+        squash, gate = activation(self.activation), activation(self.gate_activation)
+        i, f, g, o = jnp.split(a.astype(state.c.dtype), 4, axis=-1)
+        gates = jnp.concatenate([gate(i), gate(f), squash(g), gate(o)], axis=-1)
+        # Without the barrier XLA's CPU fusion computes each gate again for every one of its uses.
+        return tuple(jnp.split(jax.lax.optimization_barrier(gates), 4, axis=-1))
+
+    def update(self, params: DenseParams, a: Array, state: LSTMState) -> LSTMState:
+        """``c = f * c + i * g``, ``h = o * tanh(c)``."""
+        del params
+        i, f, g, o = self._gates(a, state)
+        c = f * state.c + i * g
+        return LSTMState(h=(o * activation(self.activation)(c)).astype(state.h.dtype), c=c)
+
+    def inspect(self, params: DenseParams, z: Array, state: LSTMState) -> dict:
+        """``gates``: the squashed gates by name, each ``[*batch, H]``; ``preactivations``: ``[*batch, 4H]``."""
+        a = self.join(z, self.mix(params, state))
+        return {"gates": dict(zip(GATES, self._gates(a, state), strict=True)), "preactivations": a}

@@ -1,0 +1,121 @@
+"""Errors at the public boundary, before any work: one sentence each, with axis names and both shapes."""
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstm_jax.cell import Array, BatchShape, Cell, Params, State
+from lstm_jax.driver.collect import state_fields
+from lstm_jax.options import one_of
+
+
+def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
+    """Refuse inputs that are not ``[T, *batch, D]`` with the D of the parameters; return the batch's shape."""
+    if xs.ndim < 2:
+        raise ValueError(
+            f"xs must be [T, *batch, D] (time first, features last), at least 2 axes, but has shape {_axes(xs.shape)}; "
+            "for a single feature use xs[..., None]."
+        )
+    expected = cell.input_size(params)
+    if expected is not None and xs.shape[-1] != expected:
+        raise ValueError(
+            f"xs has shape {_axes(xs.shape)}, so input size D = {xs.shape[-1]} on its last axis, but these parameters of "
+            f"{type(cell).__name__} were made for D = {expected}: pass xs [T, *batch, {expected}], "
+            f"or call init(key, {xs.shape[-1]})."
+        )
+    return xs.shape[1:-1]
+
+
+def check_lengths(lengths: Any, xs: Array) -> Array:
+    """Refuse lengths that are not whole numbers ``[*batch]`` within 0..T (the range only where they are concrete)."""
+    given, lengths = lengths, jnp.asarray(lengths)
+    steps, batch = xs.shape[0], xs.shape[1:-1]
+    if not jnp.issubdtype(lengths.dtype, jnp.integer):
+        raise ValueError(f"lengths must be whole numbers of steps, one a row, but have dtype {lengths.dtype}.")
+    if lengths.shape != batch:
+        if len(batch) == 1 and lengths.shape == (steps,):
+            raise ValueError(
+                f"lengths has shape [{steps}], one a row, but xs {_axes(xs.shape)} has T = {steps} and B = {batch[0]}: "
+                "xs looks batch-first; pass xs.swapaxes(0, 1), which is [T, B, D]."
+            )
+        raise ValueError(
+            f"lengths must have the batch's shape [*batch] = {list(batch)}, one number a row, but has shape "
+            f"{list(lengths.shape)} with xs {_axes(xs.shape)}."
+        )
+    if not isinstance(lengths, jax.core.Tracer):
+        values = np.asarray(given)
+        if values.size and (values.max() > steps or values.min() < 0):
+            wrong = values.max() if values.max() > steps else values.min()
+            raise ValueError(
+                f"lengths must lie in 0..T = 0..{steps}, but one is {wrong}; xs has shape {_axes(xs.shape)}."
+            )
+    return lengths
+
+
+def check_steps(name: str, value: Any, xs: Array) -> Array:
+    """Refuse a mask or resets that is not boolean ``[T, *batch]``; 0 and 1 of any dtype are taken for booleans."""
+    value = jnp.asarray(value)
+    if value.shape != xs.shape[:-1]:
+        swapped = value.shape == (xs.shape[1], xs.shape[0]) if xs.ndim == 3 else False
+        hint = f"; transpose it: pass {name}.T" if swapped else ""
+        raise ValueError(
+            f"{name} must be [T, *batch] = {list(xs.shape[:-1])} to go with xs {_axes(xs.shape)}, "
+            f"but has shape {list(value.shape)}{hint}."
+        )
+    return value.astype(bool)
+
+
+def check_state(cell: Cell, state: State, initial: State) -> State:
+    """Refuse a state that is not of this cell and batch; return it with the dtypes of the cell's own."""
+    own, given = describe(initial), describe(state)
+    if jax.tree.structure(state) != jax.tree.structure(initial) or [jnp.shape(x) for x in jax.tree.leaves(state)] != [
+        jnp.shape(x) for x in jax.tree.leaves(initial)
+    ]:
+        raise ValueError(
+            f"state is not one of {type(cell).__name__} for this batch: expected {own}, got {given}; "
+            "make one with cell.initial_state(params, batch_shape), or pass the state that unroll returned."
+        )
+    return jax.tree.map(lambda x, like: jnp.asarray(x).astype(like.dtype), state, initial)
+
+
+def check_collect(cell: Cell, names: tuple[str, ...], params: Params, xs: Array, state: State) -> None:
+    """Refuse a name that the cell cannot collect, with the nearest one that it can."""
+
+    def values(params: Params, xs: Array, state: State) -> dict[str, Any]:
+        z = jax.tree.map(lambda leaf: leaf[0], cell.project(params, xs[:1]))
+        return cell.inspect(params, z, state)
+
+    known = [*state_fields(state), *jax.eval_shape(values, params, xs, state)]
+    for name in names:
+        one_of(f"collect of {type(cell).__name__}", name, known)
+
+
+def check_cell(cell: Any) -> None:
+    """Refuse what is not a cell's instance: most often its class, or a class that is not a dataclass."""
+    if isinstance(cell, type):
+        raise TypeError(f"pass a cell, not its class: {cell.__name__}(hidden_size).")
+    if not isinstance(cell, Cell):
+        raise TypeError(f"the first argument of unroll must be a lstm_jax.Cell, got {type(cell).__name__}.")
+    if not is_dataclass(cell) or cell.__hash__ is None:
+        raise TypeError(f"{type(cell).__name__} must be a hashable dataclass: put @dataclass(frozen=True) above it.")
+
+
+def describe(tree: Any) -> str:
+    """A state in words: its fields and their shapes."""
+    if is_dataclass(tree) and not isinstance(tree, type):
+        inner = ", ".join(f"{f.name} {describe(getattr(tree, f.name))}" for f in fields(tree))
+        return f"{type(tree).__name__}({inner})"
+    if isinstance(tree, (tuple, list)):
+        return f"({', '.join(map(describe, tree))})"
+    return str(list(jnp.shape(tree))) if hasattr(tree, "shape") else type(tree).__name__
+
+
+def _axes(shape: tuple[int, ...]) -> str:
+    """A shape with its axes named: ``[T=7, B=3, D=2]``."""
+    if len(shape) < 2:
+        return str(list(shape))
+    batch = ["B"] if len(shape) == 3 else [f"B{i + 1}" for i in range(len(shape) - 2)]
+    return "[" + ", ".join(f"{n}={s}" for n, s in zip(["T", *batch, "D"], shape, strict=True)) + "]"

@@ -1,0 +1,69 @@
+"""Cutting time into chunks. A chunk's ``[K, *batch, G*H]`` stays in cache, and one chunk at a time is rematerialised.
+
+``T`` need not divide by the chunk: the steps left over run once more through the same code, after the scan over whole
+chunks (before it, in reverse). A value cut this way is a pair ``(whole [N, K, ...], rest [T - N*K, ...])``.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Pieces = tuple[Any, Any]
+"""The whole chunks stacked, and the rest; either is None where there is none."""
+
+CACHE_BYTES = 1_300_000
+"""Pre-activations of one chunk that stay in a core's cache: the best chunks measured on a CPU all lie near it."""
+
+
+def auto_chunk(steps: int, step_bytes: int, weight_bytes: int, remat: bool, platform: str) -> int:
+    """The chunk length for ``chunk="auto"``.
+
+    On a CPU a chunk's pre-activations fill the cache, or match the recurrent weights where those are larger: each
+    chunk adds once to the weights' gradient, which must not cost more than the chunk itself. On accelerators a chunk
+    only adds launches, so there is one. Rematerialisation holds one chunk and every boundary: sqrt(T) balances them.
+    """
+    if platform != "cpu":
+        return max(1, math.isqrt(steps)) if remat else max(1, steps)
+    chunk = max(CACHE_BYTES, weight_bytes) // max(1, step_bytes)
+    if remat:
+        chunk = min(chunk, 2 * math.isqrt(steps))
+    return min(max(4, chunk), max(1, steps))
+
+
+def cut(tree: Any, steps: int, chunk: int) -> Pieces:
+    """Cut the leading axis, of length ``steps``, of every leaf into whole chunks and the rest."""
+    n = steps // chunk if chunk < steps else 0
+    if n == 0:
+        return None, tree
+    whole = jax.tree.map(lambda x: x[: n * chunk].reshape(n, chunk, *x.shape[1:]), tree)
+    return whole, None if n * chunk == steps else jax.tree.map(lambda x: x[n * chunk :], tree)
+
+
+def paste(pieces: Pieces) -> Any:
+    """Undo `cut`."""
+    whole, rest = pieces
+    if whole is None:
+        return rest
+    flat = jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), whole)
+    return flat if rest is None else jax.tree.map(lambda a, b: jnp.concatenate([a, b]), flat, rest)
+
+
+def scan_pieces(
+    body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, pieces: Pieces, *, reverse: bool
+) -> tuple[Any, Pieces]:
+    """Run ``body(carry, piece) -> (carry, out)`` over all pieces in the order of time, or against it.
+
+    Returns the last carry and the outputs, one for each piece.
+    """
+    whole, rest = pieces
+    whole_out = rest_out = None
+    if reverse and rest is not None:
+        carry, rest_out = body(carry, rest)
+    if whole is not None:
+        carry, whole_out = jax.lax.scan(body, carry, whole, reverse=reverse)
+    if not reverse and rest is not None:
+        carry, rest_out = body(carry, rest)
+    return carry, (whole_out, rest_out)

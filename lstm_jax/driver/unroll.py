@@ -1,0 +1,226 @@
+"""`unroll`: one function that runs any cell over a sequence."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+
+from lstm_jax.cell import Array, Cell, Key, Params, State, fold_in, row_keys
+from lstm_jax.driver.checks import (
+    check_cell,
+    check_collect,
+    check_inputs,
+    check_lengths,
+    check_state,
+    check_steps,
+)
+from lstm_jax.driver.collect import Collecting
+from lstm_jax.driver.flow import Flow, select
+from lstm_jax.driver.hoisted import unroll_hoisted
+from lstm_jax.driver.pieces import auto_chunk
+from lstm_jax.driver.plain import unroll_plain
+from lstm_jax.options import one_of, positive
+
+PATHS = {"hoisted": unroll_hoisted, "autodiff": unroll_plain}
+BACKENDS = ("auto", "scan")
+
+
+class Run(Protocol):
+    """Unrolls a part of a composite, with the whole's lengths, mask, resets, chunk and gradient path."""
+
+    def __call__(
+        self, part: Cell, params: Params, xs: Array, state: State, initial: State, keys: Key | None, *, flip: bool = False
+    ) -> tuple[Any, State]:
+        """Outputs and last state of ``part`` on prepared ``params``; ``flip`` runs against the whole's direction."""
+        ...
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """What wants to unroll itself, part by part, says so by this one method."""
+
+    def compose(
+        self, run: Run, params: Params, xs: Array, state: State, initial: State, keys: Key | None
+    ) -> tuple[Any, State]:
+        """Outputs and last state, by calls of ``run`` on the parts."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to unroll: everything static."""
+
+    reverse: bool
+    chunk: int | None
+    remat: bool
+    vjp: str
+    collect: tuple[str, ...]
+
+    def flip(self) -> "Plan":
+        """The same, against the direction."""
+        return Plan(not self.reverse, self.chunk, self.remat, self.vjp, self.collect)
+
+
+def unroll(
+    cell: Cell,
+    params: Params,
+    xs: Array,
+    state: State | None = None,
+    *,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    resets: Array | None = None,
+    reverse: bool = False,
+    key: Key | None = None,
+    chunk: int | str = "auto",
+    remat: bool = False,
+    vjp: str = "hoisted",
+    backend: str = "auto",
+    collect: tuple[str, ...] = (),
+) -> Any:
+    """Run ``cell`` over the sequence ``xs [T, *batch, D]``.
+
+    Args:
+      cell: a `Cell`, a `Stack` or a `Bidirectional`.
+      params: what ``cell.init(key, D)`` made.
+      xs: inputs, time first, any number of batch axes.
+      state: the state before the first step, such as an earlier call returned; default: the cell's initial state.
+      lengths: whole numbers ``[*batch]`` in 0..T. Past its length a row's state stands still, its outputs are zero,
+        and what its padding holds (NaN too) changes neither outputs nor gradients; a row of length 0 returns ``state``.
+        Values outside 0..T are refused where they are concrete and clamped under `jax.jit`.
+      mask: booleans ``[T, *batch]``; the result equals deleting the steps where it is False. A reset on a deleted step
+        is deleted with it.
+      resets: booleans ``[T, *batch]``; where True the state is set to the cell's initial state *before* ``x_t``.
+      reverse: run from each row's last step to its first; outputs keep the original order of time.
+      key: for dropout and its like; None is evaluation. Draws depend on the key, the step's number in this call and
+        the row's number, not on ``chunk`` or the layout over devices: give each call of a streamed sequence its own.
+      chunk: steps worked on at a time. It changes speed and memory, never the result; "auto" chooses from the shapes.
+      remat: keep only the state at the chunks' boundaries for the backward pass, and compute the rest again.
+      vjp: "hoisted" carries only the state's cotangents backwards and forms each weight's gradient once a chunk;
+        "autodiff" is a plain scan differentiated by JAX: slower, the one for forward mode (`jax.jvp`, `jax.jacfwd`).
+      backend: "scan", or "auto", which takes the fastest that can run this call.
+      collect: names of inner values of every step: fields of the state ("h", "c") and what the cell's ``inspect``
+        offers ("gates"). A third result then holds ``{name: [T, *batch, ...]}`` (nested as the cell is: a tuple with
+        an entry a layer or direction); values on padding are zero.
+
+    Returns:
+      ``(outputs [T, *batch, features], state)``, with the state after each row's last step; with ``collect``,
+      ``(outputs, state, collected)``.
+
+    Raises:
+      ValueError: shapes or options do not fit; the sentence names the axes.
+      TypeError: ``cell`` is not a cell.
+    """
+    check_cell(cell)
+    one_of("vjp", vjp, PATHS)
+    one_of("backend", backend, BACKENDS)
+    if chunk != "auto":
+        positive("chunk", chunk)  # type: ignore[arg-type]
+    xs = jnp.asarray(xs)
+    batch = check_inputs(cell, params, xs)
+    initial = cell.initial_state(params, batch)
+    state = initial if state is None else check_state(cell, state, initial)
+    lengths = None if lengths is None else check_lengths(lengths, xs)
+    mask = None if mask is None else check_steps("mask", mask, xs)
+    resets = None if resets is None else check_steps("resets", resets, xs)
+    collect = (collect,) if isinstance(collect, str) else tuple(collect)
+    plan = Plan(bool(reverse), None if chunk == "auto" else int(chunk), bool(remat), vjp, collect)
+    outputs, state, collected = _unroll(cell, plan, params, xs, state, lengths, mask, resets, key)
+    return (outputs, state, collected) if collect else (outputs, state)
+
+
+def step(cell: Cell, params: Params, x: Array, state: State | None = None) -> tuple[Any, State]:
+    """One step of a stream, in evaluation: input ``x [*batch, D]`` and state in, output and state out.
+
+    Jit it with the state donated: ``jax.jit(partial(lstm_jax.step, cell), donate_argnums=2)``.
+    """
+    check_cell(cell)
+    x = jnp.asarray(x)
+    batch = check_inputs(cell, params, x[None])
+    initial = cell.initial_state(params, batch)
+    state = initial if state is None else check_state(cell, state, initial)
+    z = jax.tree.map(lambda leaf: leaf[0], cell.project(params, x[None]))
+    state, y = cell.step(params, state, z)
+    return y, state
+
+
+# Jitted here so that a call outside of jit compiles once for each cell and shape, not once a call.
+@partial(jax.jit, static_argnums=(0, 1))
+def _unroll(
+    cell: Cell,
+    plan: Plan,
+    params: Params,
+    xs: Array,
+    state: State,
+    lengths: Array | None,
+    mask: Array | None,
+    resets: Array | None,
+    key: Key | None,
+) -> tuple[Any, State, Any]:
+    steps, batch = xs.shape[0], xs.shape[1:-1]
+    keep = mask
+    if lengths is not None:
+        time = jnp.arange(steps).reshape(-1, *(1 for _ in batch))
+        inside = time < jnp.broadcast_to(lengths, (1, *batch))
+        keep = inside if keep is None else keep & inside
+    if keep is not None:
+        # NaN in padding must not meet a zero cotangent in the backward pass: 0 * NaN is NaN.
+        xs = select(keep, xs, jnp.zeros_like(xs))
+        resets = None if resets is None else resets & keep
+    keys = None
+    initial = cell.initial_state(params, batch)
+    if key is None:
+        params = cell.prepare(params, batch)
+    else:
+        key_sequence, key_steps = jax.random.split(key)
+        params = cell.prepare(params, batch, key=key_sequence)
+        rows = row_keys(key_steps, batch).reshape(-1)
+        at_time = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(0, None)), in_axes=(None, 0))
+        keys = at_time(rows, jnp.arange(steps)).reshape(steps, *batch)
+    return _run(cell, plan, params, xs, state, initial, Flow(keys=keys, keep=keep, reset=resets))
+
+
+def _run(
+    cell: Cell, plan: Plan, params: Params, xs: Array, state: State, initial: State, flow: Flow
+) -> tuple[Any, State, Any]:
+    if isinstance(cell, Composite):
+        return _run_parts(cell, plan, params, xs, state, initial, flow)
+    path = PATHS[plan.vjp]
+    if xs.shape[0] == 0:
+        # Nothing to cut into chunks.
+        path = unroll_plain
+    if plan.collect:
+        check_collect(cell, plan.collect, params, xs, state)
+    leaf = Collecting(cell, plan.collect) if plan.collect else cell
+    chunk = min(plan.chunk or _auto_chunk(cell, plan, params, xs), max(1, xs.shape[0]))
+    outputs, state = path(
+        leaf, params, xs, state, initial, flow, chunk=chunk, remat=plan.remat, reverse=plan.reverse
+    )
+    return (outputs[0], state, outputs[1]) if plan.collect else (outputs, state, None)
+
+
+def _run_parts(
+    cell: Composite, plan: Plan, params: Params, xs: Array, state: State, initial: State, flow: Flow
+) -> tuple[Any, State, Any]:
+    collected = []
+
+    def run(
+        part: Cell, params: Params, xs: Array, state: State, initial: State, keys: Key | None, *, flip: bool = False
+    ) -> tuple[Any, State]:
+        part_plan = plan.flip() if flip else plan
+        outputs, state, values = _run(part, part_plan, params, xs, state, initial, flow.replace(keys=keys))
+        collected.append(values)
+        return outputs, state
+
+    outputs, state = cell.compose(run, params, xs, state, initial, flow.keys)
+    return outputs, state, tuple(collected) if plan.collect else None
+
+
+def _auto_chunk(cell: Cell, plan: Plan, params: Params, xs: Array) -> int:
+    zs = jax.eval_shape(cell.project, params, xs[:1])
+    step_bytes = sum(z.size * z.dtype.itemsize for z in jax.tree.leaves(zs))
+    w_h = getattr(params, "w_h", None)
+    weight_bytes = 0 if w_h is None else w_h.size * w_h.dtype.itemsize
+    return auto_chunk(xs.shape[0], step_bytes, weight_bytes, plan.remat, jax.default_backend())

@@ -1,0 +1,28 @@
+"""One way to refuse a name that is not an option."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def one_of(setting: str, value: str, options: Iterable[str]) -> str:
+    """Return ``value`` if it is one of ``options``, else raise ValueError with the nearest of them."""
+    known = list(options)
+    if value in known:
+        return value
+    near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"{setting}={value!r} is not known: {hint}choose one of {', '.join(map(repr, known))}.")
+
+
+def positive(setting: str, value: int) -> int:
+    """Return ``value`` if it is a whole number of at least 1, else raise ValueError."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ValueError(f"{setting} must be a whole number of at least 1, got {value!r}.")
+    return value
+
+
+def rate(setting: str, value: float) -> float:
+    """Return ``value`` if it is a probability below 1, else raise ValueError."""
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{setting} must be at least 0 and below 1, got {value!r}.")
+    return value

@@ -127,17 +127,12 @@ class Cell:
         del params, z, state
         return {}
 
-    def input_size(self, params: Params) -> int | None:
-        """D that ``params`` were made for, where it can be told; lets `unroll` check its inputs."""
-        w_x = getattr(params, "w_x", None)
-        return None if w_x is None else int(w_x.shape[0])
-
     def compute_dtype(self, params: Params) -> np.dtype:
         """The dtype of this cell's arithmetic."""
         if self.dtype is not None:
             return jnp.dtype(self.dtype)
         leaves = [leaf.dtype for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-        return jnp.result_type(*leaves) if leaves else jnp.dtype(self.param_dtype)
+        return _widest(*leaves) if leaves else jnp.dtype(self.param_dtype)
 
 
 class GatedCell(Cell):
@@ -208,4 +203,10 @@ def bernoulli(keys: Key, rate: float, features: int) -> Array:
 
 
 def _state_dtype(field: str, dtype: np.dtype) -> np.dtype:
-    return dtype if field == "h" else jnp.promote_types(dtype, jnp.float32)
+    return dtype if field == "h" else _widest(dtype, np.dtype("float32"))
+
+
+def _widest(*dtypes: np.dtype) -> np.dtype:
+    # Chosen on purpose, so a user's strict promotion must not refuse it.
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.result_type(*dtypes)

@@ -31,16 +31,16 @@ RECURRENT_INITIALIZERS: dict[str, Initializer] = {"orthogonal": orthogonal, "ide
 
 def per_gate(init: Initializer, key: Key, shape: tuple[int, int], gates: int, dtype: str) -> Array:
     """Draw ``gates`` blocks of ``shape`` independently and lay them side by side: ``[rows, gates * columns]``."""
-    return jnp.concatenate([init(k, shape, dtype) for k in jax.random.split(key, gates)], axis=-1)
+    # A QR factorisation needs at least float32.
+    wide = dtype if jnp.dtype(dtype).itemsize >= 4 else "float32"
+    return jnp.concatenate([init(k, shape, wide) for k in jax.random.split(key, gates)], axis=-1).astype(dtype)
 
 
 def chrono(key: Key, hidden_size: int, t_max: float, dtype: str = "float32") -> tuple[Array, Array]:
-    """Input and forget gate biases ``[H]`` for dependencies of up to ``t_max`` steps (Tallec & Ollivier 2018, eq. 16).
+    """Input and forget gate biases ``[H]`` for dependencies of up to ``t_max > 2`` steps (Tallec & Ollivier 2018, eq. 16).
 
     ``b_f = log u`` with u uniform in [1, t_max - 1], and ``b_i = -b_f``: unit k then forgets over about u_k steps.
     """
-    if t_max <= 2:
-        raise ValueError(f"chrono initialisation needs t_max > 2 steps, got {t_max}.")
     forget = jnp.log(jax.random.uniform(key, (hidden_size,), dtype, minval=1.0, maxval=t_max - 1.0))
     return -forget, forget
 

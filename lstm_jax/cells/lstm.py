@@ -58,6 +58,8 @@ class LSTM(GatedCell):
         positive("hidden_size", self.hidden_size)
         activation(self.activation)
         activation(self.gate_activation)
+        if self.chrono is not None and not self.chrono > 2:
+            raise ValueError(f"chrono is the longest dependency in steps and must be above 2, got {self.chrono}.")
 
     def init(self, key: Key, input_size: int) -> DenseParams:
         """Glorot input weights, orthogonal recurrent weights a gate; biases zero but for the forget gate's."""

@@ -1,6 +1,7 @@
 """Errors at the public boundary, before any work: one sentence each, with axis names and both shapes."""
 
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -13,20 +14,46 @@ from lstm_jax.options import one_of
 
 
 def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
-    """Refuse inputs that are not ``[T, *batch, D]`` with the D of the parameters; return the batch's shape."""
+    """Refuse inputs that are not ``[T, *batch, D]``, and parameters that are not this cell's for that D.
+
+    Returns the batch's shape.
+    """
     if xs.ndim < 2:
         raise ValueError(
             f"xs must be [T, *batch, D] (time first, features last), at least 2 axes, but has shape {_axes(xs.shape)}; "
             "for a single feature use xs[..., None]."
         )
-    expected = cell.input_size(params)
-    if expected is not None and xs.shape[-1] != expected:
+    own = _shapes_of_init(cell, xs.shape[-1])
+    if own is not None and own != _shapes(params):
+        same = len(own) == len(_shapes(params))
+        pairs = zip(own, _shapes(params), strict=True) if same else ()
+        differing = [(o, g) for o, g in pairs if o != g]
+        if differing and all(o[0] == g[0] for o, g in differing):
+            (name, needed), (_, given) = differing[0]
+            raise ValueError(
+                f"params of {type(cell).__name__} have {name} {list(given)} where xs {_axes(xs.shape)}, with input size "
+                f"D = {xs.shape[-1]} on its last axis, needs {list(needed)}: pass inputs of the size that init was "
+                f"called with, or parameters of cell.init(key, {xs.shape[-1]})."
+            )
         raise ValueError(
-            f"xs has shape {_axes(xs.shape)}, so input size D = {xs.shape[-1]} on its last axis, but these parameters of "
-            f"{type(cell).__name__} were made for D = {expected}: pass xs [T, *batch, {expected}], "
-            f"or call init(key, {xs.shape[-1]})."
+            f"params are not those of {type(cell).__name__}: expected {', '.join(name for name, _ in own)}, "
+            f"got {', '.join(name for name, _ in _shapes(params))}; make them with cell.init(key, {xs.shape[-1]})."
         )
     return xs.shape[1:-1]
+
+
+@lru_cache(maxsize=256)
+def _shapes_of_init(cell: Cell, input_size: int) -> list[tuple[str, tuple[int, ...]]] | None:
+    """Names and shapes of the parameters that ``init`` makes; None where it cannot be traced, and nothing is checked."""
+    try:
+        return _shapes(jax.eval_shape(lambda key: cell.init(key, input_size), jax.random.key(0)))
+    except jax.errors.JAXTypeError:
+        return None
+
+
+def _shapes(tree: Any) -> list[tuple[str, tuple[int, ...]]]:
+    leaves, _ = jax.tree.flatten_with_path(tree)
+    return [(jax.tree_util.keystr(path).lstrip(".") or "params", jnp.shape(leaf)) for path, leaf in leaves]
 
 
 def check_lengths(lengths: Any, xs: Array) -> Array:

@@ -162,7 +162,7 @@ def _unroll(
     steps, batch = xs.shape[0], xs.shape[1:-1]
     keep = mask
     if lengths is not None:
-        time = jnp.arange(steps).reshape(-1, *(1 for _ in batch))
+        time = jnp.arange(steps, dtype=lengths.dtype).reshape(-1, *(1 for _ in batch))
         inside = time < jnp.broadcast_to(lengths, (1, *batch))
         keep = inside if keep is None else keep & inside
     if keep is not None:

@@ -93,7 +93,3 @@ class Bidirectional(Cell):
             "Bidirectional has no single step, because its backward cell starts at the end of the sequence: "
             "use unroll on the whole sequence, or a causal cell for streaming."
         )
-
-    def input_size(self, params: BothDirections) -> int | None:
-        """D of the forward cell."""
-        return self.forward.input_size(params.forward)

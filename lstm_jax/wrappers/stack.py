@@ -80,7 +80,7 @@ class Stack(Cell):
 
     def _mask(self, keys: Key, layer: int) -> Array:
         keep = bernoulli(fold_in(keys, len(self.cells) + layer), 1 - self.dropout, self.cells[layer].output_size)
-        return keep / (1 - self.dropout)
+        return jnp.where(keep, 1 / (1 - self.dropout), 0.0)
 
     def _between(self, layer: int, params: StackParams, ys: Array, keys: Key | None) -> Array:
         """Dropout on the outputs of ``layer`` on their way to the next."""
@@ -122,10 +122,6 @@ class Stack(Cell):
             y = y if x is None or not self.residual else y + x
             x = self._between(i, params, y, keys) if i + 1 < len(self.cells) else y
         return tuple(new), x  # type: ignore[return-value]
-
-    def input_size(self, params: StackParams) -> int | None:
-        """D of the first layer."""
-        return self.cells[0].input_size(params.layers[0])
 
 
 def _one_step(keys: Key | None) -> Key | None:

@@ -1,0 +1,1 @@
+"""Cells inside the models of neural-network libraries."""

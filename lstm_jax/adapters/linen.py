@@ -1,0 +1,50 @@
+"""A cell as a flax linen module."""
+
+from typing import Any
+
+from flax import linen as nn
+
+from lstm_jax.cell import Array, Cell, State
+from lstm_jax.driver import unroll
+
+
+class Recurrent(nn.Module):
+    """Runs a cell, a `Stack` or a `Bidirectional` over time inside a linen model.
+
+    Its parameters are the cell's own, under the name ``cell``. Where the model is applied with an rng named
+    ``dropout``, the cell draws from it; without one it is in evaluation.
+    """
+
+    cell: Cell
+    remat: bool = False
+    """As in `unroll`."""
+    vjp: str = "hoisted"
+    """As in `unroll`."""
+
+    @nn.compact
+    def __call__(
+        self,
+        xs: Array,
+        state: State | None = None,
+        *,
+        lengths: Array | None = None,
+        mask: Array | None = None,
+        resets: Array | None = None,
+        reverse: bool = False,
+    ) -> tuple[Any, State]:
+        """Outputs ``[T, *batch, features]`` and the last state for inputs ``xs [T, *batch, D]``; see `unroll`."""
+        params = self.param("cell", self.cell.init, xs.shape[-1])
+        key = self.make_rng("dropout") if self.has_rng("dropout") else None
+        return unroll(
+            self.cell,
+            params,
+            xs,
+            state,
+            lengths=lengths,
+            mask=mask,
+            resets=resets,
+            reverse=reverse,
+            key=key,
+            remat=self.remat,
+            vjp=self.vjp,
+        )

@@ -1,0 +1,179 @@
+"""The table: every cell and wrapper, with what is exceptional about it. The properties are in test_properties.py."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from lstm_jax import GRU, LSTM, Bidirectional, Cell, Elman, GatedCell, LSTMState, ResetBeforeGRU, Stack
+from lstm_jax.cell import bernoulli, row_keys
+from lstm_jax.initializers import dense
+
+
+@struct.dataclass
+class EverythingParams:
+    """Parameters of `Everything`."""
+
+    w_x: jax.Array
+    w_h: jax.Array
+    b: jax.Array
+    scale: jax.Array
+    w_p: jax.Array
+    h_0: jax.Array
+    mask: jax.Array | None = None
+
+
+@struct.dataclass
+class EverythingState:
+    """An LSTM's state and a count of steps, which has no gradient."""
+
+    h: jax.Array
+    c: jax.Array
+    count: jax.Array
+
+
+@dataclass(frozen=True)
+class Everything(GatedCell):
+    """A gated cell that overrides every method: normed recurrence, peephole, projection, learned initial state,
+    a mask drawn once a sequence, zoneout drawn at every step, an integer in the state."""
+
+    hidden_size: int
+    param_dtype: str = "float32"
+    dtype: str | None = None
+
+    @property
+    def output_size(self) -> int:
+        return self.hidden_size - 1
+
+    def init(self, key, input_size):
+        keys = jax.random.split(key, 4)
+        params = dense(keys[0], input_size, self.hidden_size, gates=4, dtype=self.param_dtype)
+        draw = lambda i, *shape: jax.random.normal(keys[i], shape, self.param_dtype)  # noqa: E731
+        return EverythingParams(
+            w_x=params.w_x,
+            w_h=params.w_h,
+            b=params.b,
+            scale=draw(1, self.hidden_size),
+            w_p=draw(2, self.hidden_size, self.output_size),
+            h_0=draw(3, self.hidden_size),
+        )
+
+    def initial_state(self, params, batch_shape):
+        dtype = self.compute_dtype(params)
+        h = jnp.broadcast_to(jnp.tanh(params.h_0).astype(dtype), (*batch_shape, self.hidden_size))
+        c = jnp.zeros(h.shape, "float64" if dtype == "float64" else "float32")
+        return EverythingState(h=h, c=c, count=jnp.zeros(batch_shape, jnp.int32))
+
+    def prepare(self, params, batch_shape, *, key=None):
+        if key is None:
+            return params
+        keep = bernoulli(row_keys(key, batch_shape), 0.7, self.hidden_size)
+        return params.replace(mask=jnp.where(keep, 1 / 0.7, 0.0))
+
+    def project(self, params, xs, *, keys=None):
+        zone = None if keys is None else bernoulli(keys, 0.3, self.hidden_size)
+        return GatedCell.project(self, params, xs), zone
+
+    def mix(self, params, state):
+        h = state.h if params.mask is None else state.h * params.mask.astype(state.h.dtype)
+        return h @ params.w_h.astype(h.dtype), state.count
+
+    def join(self, z, u):
+        (z, zone), (u, count) = z, u
+        return z, u, zone, count
+
+    def update(self, params, a, state):
+        z, u, zone, count = a
+        dtype = state.c.dtype
+        u = u.astype(dtype)
+        u = u / jnp.sqrt(1.0 + jnp.sum(u * u, axis=-1, keepdims=True))
+        i, f, g, o = jnp.split(z.astype(dtype) + u, 4, axis=-1)
+        scale = jnp.broadcast_to(params.scale.astype(dtype), state.c.shape)
+        # Odd steps of a sequence count half: the integer matters.
+        odd = jnp.where(count % 2 == 1, 0.5, 1.0).astype(dtype)[..., None]
+        c = jax.nn.sigmoid(f + scale * state.c) * state.c + odd * jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = (jax.nn.sigmoid(o) * jnp.tanh(c)).astype(state.h.dtype)
+        h = h if zone is None else jnp.where(zone, state.h, h)
+        return EverythingState(h=h, c=c, count=count + 1)
+
+    def output(self, params, a, state):
+        return state.h @ params.w_p.astype(state.h.dtype)
+
+    def inspect(self, params, z, state):
+        return {"normed": self.join(z, self.mix(params, state))[1]}
+
+
+@dataclass(frozen=True)
+class StepOnly(Cell):
+    """A cell with only ``init`` and ``step``; its output is not its state."""
+
+    hidden_size: int
+    param_dtype: str = "float32"
+    dtype: str | None = None
+    state_type: ClassVar[type] = LSTMState
+
+    def init(self, key, input_size):
+        return dense(key, input_size, self.hidden_size, gates=2, dtype=self.param_dtype)
+
+    def step(self, params, state, z):
+        w_x, w_h = params.w_x.astype(z.dtype), params.w_h.astype(z.dtype)
+        a = jnp.tanh(z @ w_x + state.h @ w_h)
+        left, right = jnp.split(a, 2, axis=-1)
+        c = (state.c + left.astype(state.c.dtype)) / 2
+        h = right * (left @ w_h[:, : self.hidden_size])
+        return LSTMState(h=h, c=c), h + c.astype(h.dtype)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    cell: Cell
+    causal: bool = True
+    """Whether an output depends on the past alone, so that the cell has a step."""
+    random: bool = False
+    """Whether a key changes the result."""
+    tolerance_bfloat16: float = 0.05
+
+    def with_dtypes(self, **dtypes: str) -> Cell:
+        """The row's cell, and every cell in it, with other dtypes."""
+        return _with_dtypes(self.cell, dtypes)
+
+
+def _with_dtypes(cell: Cell, dtypes: dict[str, str]) -> Cell:
+    if isinstance(cell, Stack):
+        return dataclasses.replace(cell, cells=tuple(_with_dtypes(c, dtypes) for c in cell.cells))
+    if isinstance(cell, Bidirectional):
+        both = {name: _with_dtypes(getattr(cell, name), dtypes) for name in ("forward", "backward")}
+        return dataclasses.replace(cell, **both)
+    return dataclasses.replace(cell, **dtypes)
+
+
+CELLS = (
+    Row("lstm", LSTM(4)),
+    Row("lstm-chrono-relu", LSTM(4, chrono=20.0, activation="relu", gate_activation="hard_sigmoid")),
+    Row("gru", GRU(4)),
+    Row("gru-reset-before", ResetBeforeGRU(4)),
+    Row("elman", Elman(4)),
+    Row("irnn", Elman(4, activation="relu", recurrent="identity")),
+    Row("everything", Everything(4), random=True),
+    Row("step-only", StepOnly(4)),
+)
+WRAPPERS = (
+    Row("stack", Stack((LSTM(4), ResetBeforeGRU(3)))),
+    Row("stack-dropout-residual", Stack((LSTM(4), Everything(5), GRU(4)), dropout=0.4, residual=True), random=True),
+    Row("stack-variational", Stack((Elman(4), LSTM(3)), dropout=0.4, variational=True), random=True),
+    Row("bidirectional", Bidirectional(LSTM(4), GRU(3)), causal=False),
+    Row("bidirectional-mean", Bidirectional(Everything(5), Elman(4), merge="mean"), causal=False, random=True),
+    Row(
+        "stack-of-bidirectional",
+        Stack((Bidirectional(GRU(3), LSTM(3), merge="sum"), Bidirectional(LSTM(3), LSTM(2))), dropout=0.4),
+        causal=False,
+        random=True,
+    ),
+)
+TABLE = CELLS + WRAPPERS

@@ -1,0 +1,84 @@
+"""The run folder: what is in it, and that one run's folder is never taken for another's."""
+
+import dataclasses
+import json
+
+import optax
+import pytest
+
+from lstm_jax.train import RunError, train
+from lstm_jax.train.writers import cut_back, read
+from tests.train.tiny import Config, experiment
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run."""
+    return train(experiment(), seed=5, workdir=tmp_path_factory.mktemp("run"), quiet=True)
+
+
+def test_files(run):
+    names = {path.name for path in run.workdir.iterdir()}
+    assert names == {"config.json", "metrics.jsonl", "result.json", "checkpoints", "tensorboard"}
+    about = json.loads((run.workdir / "config.json").read_text())
+    assert about["config"] == {"steps": 40, "noise": 0.1}
+    assert (about["experiment"], about["seed"]) == ("tiny", 5)
+
+
+def test_result(run):
+    result = json.loads((run.workdir / "result.json").read_text())
+    wanted = "experiment config metrics baseline solved steps sequences seconds compile_seconds command git_revision"
+    assert set(wanted.split()) | {"versions", "device"} <= set(result)
+    assert result["metrics"] == run.metrics
+    assert result["versions"]["jax"]
+    assert 0 < result["compile_seconds"] < result["seconds"]
+    assert str(run).startswith("tiny: not solved after 40 steps (160 sequences")
+
+
+def test_metrics_are_the_history(run):
+    records = read(run.workdir)
+    assert tuple(records) == run.history
+    assert records[0].keys() == {"step", "split", "loss", "grad_norm", "worst"}
+    assert [r["step"] for r in records if r["split"] == "validation"] == [10, 20, 30, 40]
+
+
+def test_tensorboard_has_the_same_numbers(run):
+    loading = pytest.importorskip("tensorboardX.record_writer")
+    del loading
+    events = list((run.workdir / "tensorboard").iterdir())
+    assert len(events) == 1
+    content = events[0].read_bytes()
+    for tag in (b"train/loss", b"train/worst", b"validation/mse"):
+        assert tag in content
+
+
+def test_another_run_is_refused_and_the_differing_settings_named(run):
+    other = experiment(Config(steps=50, noise=0.1))
+    with pytest.raises(
+        RunError, match=r"other settings: seed \(5 there, 0 here\), steps \(40 there, 50 here\)"
+    ) as error:
+        train(other, workdir=run.workdir, quiet=True)
+    assert "noise" not in str(error.value)
+    with pytest.raises(RunError, match=r"experiment \('tiny' there, 'other' here\)"):
+        train(dataclasses.replace(experiment(), name="other"), seed=5, workdir=run.workdir, quiet=True)
+
+
+def test_a_checkpoint_of_another_optimizer_is_one_sentence(tmp_path):
+    config = Config(steps=4)
+    train(experiment(config), workdir=tmp_path, quiet=True)
+    with pytest.raises(RunError, match=r"checkpoint of step 4 .* does not fit"):
+        train(experiment(config, optimizer=optax.rmsprop), workdir=tmp_path, quiet=True)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"Cannot write the run folder .*file/run"):
+        train(experiment(), workdir=tmp_path / "file" / "run", quiet=True)
+
+
+def test_cut_back_drops_later_records_and_a_torn_line(tmp_path):
+    lines = [json.dumps({"step": step, "split": "train", "loss": 0.1 * step}) for step in (1, 2, 3)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + '\n{"step": 4, "spl')
+    assert [record["step"] for record in read(tmp_path)] == [1, 2, 3]
+    assert [record["step"] for record in cut_back(tmp_path, 2)] == [1, 2]
+    assert (tmp_path / "metrics.jsonl").read_text() == "\n".join(lines[:2]) + "\n"

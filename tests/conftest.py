@@ -27,8 +27,13 @@ def float64() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _free_compiled_programs() -> Iterator[None]:
-    """Drop each module's programs: thousands of them exhaust the memory maps that the system allows a process."""
-    yield
-    jax.clear_caches()
+@pytest.fixture(autouse=True)
+def _free_compiled_programs(request: pytest.FixtureRequest) -> None:
+    """Drop compiled programs between modules and rows of the table: thousands exhaust a process's memory maps."""
+    group = request.module.__name__, getattr(request.node, "callspec", None) and request.node.callspec.params.get("row")
+    if _last_group and _last_group[-1] != group:
+        jax.clear_caches()
+    _last_group[:] = [group]
+
+
+_last_group: list = []

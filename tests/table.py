@@ -137,7 +137,6 @@ class Row:
     """Whether an output depends on the past alone, so that the cell has a step."""
     random: bool = False
     """Whether a key changes the result."""
-    tolerance_bfloat16: float = 0.05
 
     def with_dtypes(self, **dtypes: str) -> Cell:
         """The row's cell, and every cell in it, with other dtypes."""

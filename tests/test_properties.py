@@ -10,7 +10,7 @@ import pytest
 
 from harness import KEY, LENGTHS, B, D, T, assert_equal, mask, outcome, resets, sequence, weigh
 from lstm_jax import step, unroll
-from table import TABLE, Row
+from table import CELLS, TABLE, Row
 
 
 
@@ -245,18 +245,18 @@ def test_vmap_over_parameters_and_inputs(row):
 @every
 def test_dtype_policy(row):
     """bfloat16 arithmetic on float32 parameters: h and outputs in bfloat16, memory and gradients in float32."""
-    with jax.numpy_dtype_promotion("strict"):
-        exact, half = row.with_dtypes(param_dtype="float32"), row.with_dtypes(param_dtype="float32", dtype="bfloat16")
-        params, xs, _ = sequence(exact, dtype="float32")
-        state = half.initial_state(params, (B,))
-        got = outcome(half, params, xs, state, chunk=4)
-        expected = outcome(exact, params, xs, exact.initial_state(params, (B,)), chunk=4)
+    half = row.with_dtypes(param_dtype="float32", dtype="bfloat16")
+    params, xs, _ = sequence(half, dtype="float32")
+    got = outcome(half, params, xs, half.initial_state(params, (B,)), chunk=4)
     assert got["outputs"].dtype == jnp.bfloat16
     for path, leaf in jax.tree.flatten_with_path(got["last"])[0]:
         if jnp.issubdtype(leaf.dtype, jnp.floating):
             assert leaf.dtype == (jnp.bfloat16 if path[-1].name == "h" else jnp.float32)
     assert {g.dtype for g in jax.tree.leaves(got["d_params"])} == {jnp.dtype("float32")}
-    assert_equal(got["outputs"].astype(jnp.float32), expected["outputs"], rtol=row.tolerance_bfloat16)
+    exact = in_float64(row)
+    wide = jax.tree.map(lambda p: p.astype("float64"), params)
+    expected, _ = unroll(exact, wide, xs.astype("float64"), exact.initial_state(wide, (B,)))
+    assert_equal(got["outputs"].astype("float64"), expected, rtol=0.05)
 
 
 @drawing
@@ -334,27 +334,24 @@ def test_no_steps_and_one_step(row):
     assert_equal(one, outcome(cell, params, xs[:1], state, vjp="autodiff"))
 
 
-@every
+@rows(lambda row: row in CELLS)
 def test_second_derivatives(row):
-    """Reverse over reverse, and forward over reverse, agree on both gradient paths."""
+    """Reverse over reverse, and forward over reverse, on the fast path equal those of the plain scan."""
     cell = in_float64(row)
     params, xs, state = sequence(cell, batch=(1,), steps=3)
     options = {"resets": resets((1,), 3)}
     tangent = jnp.cos(jnp.arange(xs.size, dtype=xs.dtype)).reshape(xs.shape)
 
-    def scalar(vjp):
-        return lambda x: weigh(unroll(cell, params, x, state, vjp=vjp, **options)[0])
-
-    def reverse_twice(vjp):
-        return jax.jit(jax.grad(lambda x: jnp.vdot(jax.grad(scalar(vjp))(x), tangent)))(xs)
+    def gradient(vjp):
+        return jax.grad(lambda x: weigh(unroll(cell, params, x, state, vjp=vjp, **options)[0]))
 
     def forward_over_reverse(vjp):
-        return jax.jit(lambda x: jax.jvp(jax.grad(scalar(vjp)), (x,), (tangent,))[1])(xs)
+        return jax.jit(lambda x: jax.jvp(gradient(vjp), (x,), (tangent,))[1])(xs)
 
     expected = forward_over_reverse("autodiff")
     assert np.any(np.asarray(expected))
-    for got in (reverse_twice("hoisted"), reverse_twice("autodiff"), forward_over_reverse("hoisted")):
-        assert_equal(got, expected)
+    reverse_twice = jax.jit(jax.grad(lambda x: jnp.vdot(gradient("hoisted")(x), tangent)))(xs)
+    assert_equal((reverse_twice, forward_over_reverse("hoisted")), (expected, expected))
 
 
 @every

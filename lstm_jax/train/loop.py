@@ -208,7 +208,8 @@ class _Session:
             validation = _floats(call.validation)
             clock = {"seconds": round(self._elapsed(), 3)}
             self.metrics.write({"step": call.end, "split": "validation", **validation, **clock})
-        told = "" if validation is None else "validation " + _told(validation)
+        name = self.experiment.metric
+        told = "" if validation is None else f"validation {name} {validation[name]:.4g}"
         self.progress.update(call.end, float(values["loss"][taken - 1]), told)
         if time.monotonic() - self.saved >= self.checkpoint_every:
             self._save(call.state)
@@ -261,7 +262,3 @@ def _floats(metrics: dict[str, Any]) -> dict[str, float]:
 
 def _numbers(record: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in record.items() if name not in {"step", "split", "seconds"}}
-
-
-def _told(metrics: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.4g}" for name, value in metrics.items())

@@ -93,11 +93,11 @@ class _Bar:
         from rich.console import Console
 
         self._bar = bars.Progress(
+            # It has to fit into 80 columns.
             bars.TextColumn("{task.description}"),
-            bars.BarColumn(),
+            bars.BarColumn(bar_width=10),
             bars.MofNCompleteColumn(),
-            bars.TextColumn("{task.fields[rate]}  {task.fields[loss]}  {task.fields[validation]}"),
-            bars.TextColumn("at most"),
+            bars.TextColumn("{task.fields[rate]} {task.fields[loss]} {task.fields[validation]}"),
             bars.TimeRemainingColumn(),
             console=Console(stderr=True),
         )
@@ -119,7 +119,7 @@ class _Bar:
         rate = (step - self._start) / (time.monotonic() - self._begun)
         fields = {"rate": f"{rate:.3g} steps/s", "loss": f"loss {loss:.4g}"}
         if validation:
-            fields["validation"] = validation
+            fields["validation"] = validation.removeprefix("validation ")
         self._bar.update(self._task, completed=step, **fields)  # pyright: ignore[reportArgumentType]
 
 

@@ -24,7 +24,7 @@ No key *is* evaluation mode; there is no ``train`` flag.
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import jax
 import jax.numpy as jnp
@@ -105,7 +105,7 @@ class Cell:
         return params
 
     def project(self, params: Params, xs: Array, *, keys: Key | None = None) -> Any:
-        """Compute from the inputs alone, for all steps at once: ``xs [T, *batch, D]`` -> a pytree of ``[T, *batch, ...]``.
+        """What depends on the inputs alone, all steps at once: ``xs [T, *batch, D]`` to leaves ``[T, *batch, ...]``.
 
         ``keys [T, *batch]``: one key for each step and row, or None (evaluation).
         """
@@ -188,6 +188,10 @@ def row_keys(key: Key, batch_shape: BatchShape) -> Key:
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, rows).reshape(batch_shape)
 
 
+@overload
+def fold_in(keys: Key, data: int) -> Key: ...
+@overload
+def fold_in(keys: None, data: int) -> None: ...
 def fold_in(keys: Key | None, data: int) -> Key | None:
     """`jax.random.fold_in` of one number into a key, an array of keys, or no key at all."""
     if keys is None:

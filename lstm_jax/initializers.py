@@ -37,8 +37,9 @@ def per_gate(init: Initializer, key: Key, shape: tuple[int, int], gates: int, dt
 
 
 def chrono(key: Key, hidden_size: int, t_max: float, dtype: str = "float32") -> tuple[Array, Array]:
-    """Input and forget gate biases ``[H]`` for dependencies of up to ``t_max > 2`` steps (Tallec & Ollivier 2018, eq. 16).
+    """Input and forget gate biases ``[H]`` for dependencies of up to ``t_max > 2`` steps.
 
+    Tallec & Ollivier 2018, "Can recurrent neural networks warp time?", eq. 16:
     ``b_f = log u`` with u uniform in [1, t_max - 1], and ``b_i = -b_f``: unit k then forgets over about u_k steps.
     """
     forget = jnp.log(jax.random.uniform(key, (hidden_size,), dtype, minval=1.0, maxval=t_max - 1.0))

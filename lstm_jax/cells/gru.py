@@ -91,7 +91,7 @@ class GRU(GatedCell):
 
 @dataclass(frozen=True)
 class ResetBeforeGRU(Cell):
-    """A GRU layer that resets before the matrix product: a second product waits for the gate r, so it has only a step."""
+    """A GRU layer that resets before the matrix product, which waits for the gate r: a cell with only a step."""
 
     hidden_size: int
     """H."""

@@ -10,7 +10,7 @@ Forget", eqs. 1-7, one cell a block::
 Deviations from the papers: no peepholes; g and h are squashed by tanh rather than by scaled sigmoids.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import jax
@@ -70,7 +70,7 @@ class LSTM(GatedCell):
             b_f = b_f + self.forget_bias
         else:
             b_i, b_f = chrono(key_b, self.hidden_size, self.chrono, self.param_dtype)
-        return params.replace(b=jnp.concatenate([b_i, b_f, b_g, b_o]))
+        return replace(params, b=jnp.concatenate([b_i, b_f, b_g, b_o]))
 
     def _gates(self, a: Array, state: LSTMState) -> tuple[Array, ...]:
         squash, gate = activation(self.activation), activation(self.gate_activation)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from lstm_jax.cell import Array, BatchShape, Cell, Params, State
 from lstm_jax.driver.collect import state_fields
@@ -31,9 +32,9 @@ def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
         if differing and all(o[0] == g[0] for o, g in differing):
             (name, needed), (_, given) = differing[0]
             raise ValueError(
-                f"params of {type(cell).__name__} have {name} {list(given)} where xs {_axes(xs.shape)}, with input size "
-                f"D = {xs.shape[-1]} on its last axis, needs {list(needed)}: pass inputs of the size that init was "
-                f"called with, or parameters of cell.init(key, {xs.shape[-1]})."
+                f"params of {type(cell).__name__} have {name} {list(given)} where xs {_axes(xs.shape)}, with input "
+                f"size D = {xs.shape[-1]} on its last axis, needs {list(needed)}: pass inputs of the size that init "
+                f"was called with, or parameters of cell.init(key, {xs.shape[-1]})."
             )
         raise ValueError(
             f"params are not those of {type(cell).__name__}: expected {', '.join(name for name, _ in own)}, "
@@ -44,7 +45,7 @@ def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
 
 @lru_cache(maxsize=256)
 def _shapes_of_init(cell: Cell, input_size: int) -> list[tuple[str, tuple[int, ...]]] | None:
-    """Names and shapes of the parameters that ``init`` makes; None where it cannot be traced, and nothing is checked."""
+    """Names and shapes of what ``init`` makes; None where it cannot be traced, and nothing is checked."""
     try:
         return _shapes(jax.eval_shape(lambda key: cell.init(key, input_size), jax.random.key(0)))
     except jax.errors.JAXTypeError:
@@ -72,7 +73,7 @@ def check_lengths(lengths: Any, xs: Array) -> Array:
             f"lengths must have the batch's shape [*batch] = {list(batch)}, one number a row, but has shape "
             f"{list(lengths.shape)} with xs {_axes(xs.shape)}."
         )
-    if not isinstance(lengths, jax.core.Tracer):
+    if not isinstance(lengths, Tracer):
         values = np.asarray(given)
         if values.size and (values.max() > steps or values.min() < 0):
             wrong = values.max() if values.max() > steps else values.min()
@@ -132,12 +133,14 @@ def check_cell(cell: Any) -> None:
 
 def describe(tree: Any) -> str:
     """A state in words: its fields and their shapes."""
-    if is_dataclass(tree) and not isinstance(tree, type):
+    if isinstance(tree, type):
+        return f"the class {tree.__name__}"
+    if is_dataclass(tree):
         inner = ", ".join(f"{f.name} {describe(getattr(tree, f.name))}" for f in fields(tree))
         return f"{type(tree).__name__}({inner})"
     if isinstance(tree, (tuple, list)):
         return f"({', '.join(map(describe, tree))})"
-    return str(list(jnp.shape(tree))) if hasattr(tree, "shape") else type(tree).__name__
+    return str(list(tree.shape)) if hasattr(tree, "shape") else type(tree).__name__
 
 
 def _axes(shape: tuple[int, ...]) -> str:

@@ -16,20 +16,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-
 from flax import struct
 
 from lstm_jax.cell import Array, Cell, Params, State
 from lstm_jax.driver import inexact
-from lstm_jax.driver.pieces import cut, paste, scan_pieces
 from lstm_jax.driver.flow import Flow, select
+from lstm_jax.driver.pieces import Pieces, cut, each, paste, scan_pieces
 
 
 @dataclass(frozen=True)
 class Split:
     """A cell seen as the four functions that the two scans need."""
 
-    cell: Cell
+    cell: Any
+    """A `Cell`; whether it is a gated one, it says itself."""
 
     @property
     def gated(self) -> bool:
@@ -85,7 +85,9 @@ class Hoisted:
     remat: bool
     reverse: bool
 
-    def forward_chunk(self, params: Params, initial: State, state: State, piece: tuple) -> tuple[State, tuple[Any, Saved]]:
+    def forward_chunk(
+        self, params: Params, initial: State, state: State, piece: tuple
+    ) -> tuple[State, tuple[Any, Saved]]:
         """One chunk of inputs: its last state, its outputs, and what its backward pass needs."""
         xs, flow = piece
         cell, split = self.split.cell, self.split
@@ -170,27 +172,30 @@ class Hoisted:
     def forward(self, params: Params, xs: Array, state: State, initial: State, flow: Flow) -> tuple:
         """All chunks: outputs, the last state, and what the backward pass needs, cut into pieces."""
         body = partial(self.forward_chunk, params, initial)
-        steps = xs.shape[0]
-        state, (whole, rest) = scan_pieces(body, state, cut((xs, flow), steps, self.chunk), reverse=self.reverse)
-        outputs = paste(tuple(None if piece is None else piece[0] for piece in (whole, rest)))
-        saved = tuple(None if piece is None else self._thin(piece[1]) for piece in (whole, rest))
-        return outputs, state, saved
+        state, done = scan_pieces(body, state, cut((xs, flow), xs.shape[0], self.chunk), reverse=self.reverse)
+        return paste(each(lambda piece: piece[0], done)), state, each(lambda piece: self._thin(piece[1]), done)
 
     def _thin(self, saved: Saved) -> Saved:
         return Saved(start=saved.start, a=None, states=None) if self.remat else saved
 
     def backward(
-        self, params: Params, xs: Array, initial: State, flow: Flow, saved: tuple, d_outputs: inexact.Leaves, d_state: inexact.Leaves
+        self,
+        params: Params,
+        xs: Array,
+        initial: State,
+        flow: Flow,
+        saved: Pieces,
+        d_outputs: inexact.Leaves,
+        d_state: inexact.Leaves,
     ) -> tuple[Cotangents, inexact.Leaves]:
         """All chunks, last first."""
-        steps = xs.shape[0]
-        cuts = cut((xs, flow, d_outputs), steps, self.chunk)
-        pieces = tuple(None if c is None else (*c, s) for c, s in zip(cuts, saved, strict=True))
         none_yet = Cotangents(
             state=d_state,
             params=inexact.zeros_like(inexact.split(params)[0]),
             initial=inexact.zeros_like(inexact.split(initial)[0]),
         )
+        cuts = cut((xs, flow, d_outputs), xs.shape[0], self.chunk)
+        pieces = each(lambda piece, s: (*piece, s), cuts, saved)
         body = partial(self.backward_chunk, params, initial)
         total, d_xs = scan_pieces(body, none_yet, pieces, reverse=not self.reverse)
         return total, paste(d_xs)
@@ -215,11 +220,13 @@ def unroll_hoisted(
     # A custom VJP may not close over traced values: everything traced is an argument.
     @jax.custom_vjp
     def run(diff: inexact.Leaves, exact: inexact.Leaves, flow: Flow) -> tuple[Any, State]:
-        outputs, last, _ = engine.forward(*join(diff, exact), flow)
+        params, xs, state, initial = join(diff, exact)
+        outputs, last, _ = engine.forward(params, xs, state, initial, flow)
         return outputs, last
 
     def forward(diff: inexact.Leaves, exact: inexact.Leaves, flow: Flow) -> tuple:
-        outputs, last, saved = engine.forward(*join(diff, exact), flow)
+        params, xs, state, initial = join(diff, exact)
+        outputs, last, saved = engine.forward(params, xs, state, initial, flow)
         return (outputs, last), (diff, exact, flow, saved)
 
     def backward(residuals: tuple, cotangents: tuple[Any, State]) -> tuple:

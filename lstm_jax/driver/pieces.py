@@ -51,6 +51,12 @@ def paste(pieces: Pieces) -> Any:
     return flat if rest is None else jax.tree.map(lambda a, b: jnp.concatenate([a, b]), flat, rest)
 
 
+def each(function: Callable[..., Any], *values: Pieces) -> Pieces:
+    """Apply ``function`` to the whole chunks, and to the rest."""
+    whole, rest = (None if piece[0] is None else function(*piece) for piece in zip(*values, strict=True))
+    return whole, rest
+
+
 def scan_pieces(
     body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, pieces: Pieces, *, reverse: bool
 ) -> tuple[Any, Pieces]:

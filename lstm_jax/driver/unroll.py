@@ -1,13 +1,13 @@
 """`unroll`: one function that runs any cell over a sequence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
-from lstm_jax.cell import Array, Cell, Key, Params, State, fold_in, row_keys
+from lstm_jax.cell import Array, Cell, Key, Params, State, row_keys
 from lstm_jax.driver.checks import (
     check_cell,
     check_collect,
@@ -31,7 +31,15 @@ class Run(Protocol):
     """Unrolls a part of a composite, with the whole's lengths, mask, resets, chunk and gradient path."""
 
     def __call__(
-        self, part: Cell, params: Params, xs: Array, state: State, initial: State, keys: Key | None, *, flip: bool = False
+        self,
+        part: Cell,
+        params: Params,
+        xs: Array,
+        state: State,
+        initial: State,
+        keys: Key | None,
+        *,
+        flip: bool = False,
     ) -> tuple[Any, State]:
         """Outputs and last state of ``part`` on prepared ``params``; ``flip`` runs against the whole's direction."""
         ...
@@ -60,7 +68,7 @@ class Plan:
 
     def flip(self) -> "Plan":
         """The same, against the direction."""
-        return Plan(not self.reverse, self.chunk, self.remat, self.vjp, self.collect)
+        return replace(self, reverse=not self.reverse)
 
 
 def unroll(
@@ -195,9 +203,7 @@ def _run(
         check_collect(cell, plan.collect, params, xs, state)
     leaf = Collecting(cell, plan.collect) if plan.collect else cell
     chunk = min(plan.chunk or _auto_chunk(cell, plan, params, xs), max(1, xs.shape[0]))
-    outputs, state = path(
-        leaf, params, xs, state, initial, flow, chunk=chunk, remat=plan.remat, reverse=plan.reverse
-    )
+    outputs, state = path(leaf, params, xs, state, initial, flow, chunk=chunk, remat=plan.remat, reverse=plan.reverse)
     return (outputs[0], state, outputs[1]) if plan.collect else (outputs, state, None)
 
 
@@ -210,7 +216,7 @@ def _run_parts(
         part: Cell, params: Params, xs: Array, state: State, initial: State, keys: Key | None, *, flip: bool = False
     ) -> tuple[Any, State]:
         part_plan = plan.flip() if flip else plan
-        outputs, state, values = _run(part, part_plan, params, xs, state, initial, flow.replace(keys=keys))
+        outputs, state, values = _run(part, part_plan, params, xs, state, initial, replace(flow, keys=keys))
         collected.append(values)
         return outputs, state
 

@@ -39,7 +39,9 @@ class Bidirectional(Cell):
         one_of("merge", self.merge, MERGES)
         sizes = self.forward.output_size, self.backward.output_size
         if self.merge != "concat" and sizes[0] != sizes[1]:
-            raise ValueError(f"merge={self.merge!r} needs equal output sizes, got forward {sizes[0]}, backward {sizes[1]}.")
+            raise ValueError(
+                f"merge={self.merge!r} needs equal output sizes, got forward {sizes[0]}, backward {sizes[1]}."
+            )
 
     @property
     def output_size(self) -> int:
@@ -51,9 +53,7 @@ class Bidirectional(Cell):
     def init(self, key: Key, input_size: int) -> BothDirections:
         """Draw both cells' parameters."""
         key_forward, key_backward = jax.random.split(key)
-        return BothDirections(
-            self.forward.init(key_forward, input_size), self.backward.init(key_backward, input_size)
-        )
+        return BothDirections(self.forward.init(key_forward, input_size), self.backward.init(key_backward, input_size))
 
     def initial_state(self, params: BothDirections, batch_shape: BatchShape) -> BothDirections:
         """Both cells' initial states."""

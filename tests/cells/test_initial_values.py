@@ -1,5 +1,7 @@
 """Initial values: what the docstrings and papers say of them."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +19,7 @@ def test_recurrent_weights_are_orthogonal_in_each_gate(cell, gates):
     blocks = np.split(np.asarray(cell.init(KEY, 5).w_h), gates, axis=1)
     for block in blocks:
         np.testing.assert_allclose(block.T @ block, np.eye(H), atol=1e-5)
-    for left, right in zip(blocks, blocks[1:], strict=False):
+    for left, right in pairwise(blocks):
         assert np.abs(left - right).max() > 0.1, "two gates drew the same weights"
 
 

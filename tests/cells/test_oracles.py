@@ -65,9 +65,7 @@ def test_cell_equals_its_paper(name, data):
     resets = np.array(data.draw(booleans, label="resets"))
     reverse = data.draw(st.booleans(), label="reverse")
 
-    outputs, last = unroll(
-        cell, params, xs, state, lengths=lengths, mask=mask, resets=resets, reverse=reverse, chunk=4
-    )
+    outputs, last = unroll(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets, reverse=reverse, chunk=4)
     row_step = partial(step, weights_of(params))
     for b in range(batch):
         start = {field: np.asarray(getattr(state, field)[b]) for field in vars(state)}

@@ -6,7 +6,14 @@ import numpy as np
 
 
 def run_row(
-    step: Callable, xs: np.ndarray, state: dict, *, length: int | None = None, mask=None, resets=None, reverse: bool = False
+    step: Callable,
+    xs: np.ndarray,
+    state: dict,
+    *,
+    length: int | None = None,
+    mask=None,
+    resets=None,
+    reverse: bool = False,
 ) -> tuple[np.ndarray, dict]:
     """Outputs ``[T, H]`` (zero where a step was deleted) and the last state; a reset returns to zeros."""
     times = [t for t in range(len(xs)) if (length is None or t < length) and (mask is None or mask[t])]

@@ -39,9 +39,7 @@ def ours_from(get, like, suffix: str):
     if not hasattr(like, "b_hn"):
         return like.replace(w_x=w_x, w_h=w_h, b=b_x + b_h)
     gates = 2 * H
-    return like.replace(
-        w_x=w_x, w_h=w_h, b=np.concatenate([b_x[:gates] + b_h[:gates], b_x[gates:]]), b_hn=b_h[gates:]
-    )
+    return like.replace(w_x=w_x, w_h=w_h, b=np.concatenate([b_x[:gates] + b_h[:gates], b_x[gates:]]), b_hn=b_h[gates:])
 
 
 def gradient_from(get, like, suffix: str):

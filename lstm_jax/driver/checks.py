@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from lstm_jax.cell import Array, BatchShape, Cell, Params, State
+from lstm_jax.cell import Array, BatchShape, Cell, Key, Params, State
 from lstm_jax.driver.collect import state_fields
 from lstm_jax.options import one_of
 
@@ -23,6 +23,11 @@ def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
         raise ValueError(
             f"xs must be [T, *batch, D] (time first, features last), at least 2 axes, but has shape {_axes(xs.shape)}; "
             "for a single feature use xs[..., None]."
+        )
+    if not jnp.issubdtype(xs.dtype, jnp.inexact):
+        raise TypeError(
+            f"xs must be floating-point numbers, but have dtype {xs.dtype}: convert them with xs.astype('float32'), "
+            "or embed or one-hot encode them (jax.nn.one_hot) if they are symbols."
         )
     own = _shapes_of_init(cell, xs.shape[-1])
     if own is not None and own != _shapes(params):
@@ -107,6 +112,21 @@ def check_state(cell: Cell, state: State, initial: State) -> State:
             "make one with cell.initial_state(params, batch_shape), or pass the state that unroll returned."
         )
     return jax.tree.map(lambda x, like: jnp.asarray(x).astype(like.dtype), state, initial)
+
+
+def check_key(key: Any) -> Key:
+    """Refuse what is not one key; an old-style uint32 key becomes a typed one."""
+    if isinstance(key, int):
+        raise ValueError(f"key must be a JAX key, got the number {key}: pass jax.random.key({key}).")
+    key = jnp.asarray(key)
+    if key.dtype == jnp.uint32 and key.shape == (2,):
+        return jax.random.wrap_key_data(key)
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:
+        raise ValueError(
+            f"key must be one key such as jax.random.key(0), got {key.dtype} of shape {list(key.shape)}; unroll "
+            "derives a key for every step and row by itself."
+        )
+    return key
 
 
 def check_collect(cell: Cell, names: tuple[str, ...], params: Params, xs: Array, state: State) -> None:

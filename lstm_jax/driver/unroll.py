@@ -12,6 +12,7 @@ from lstm_jax.driver.checks import (
     check_cell,
     check_collect,
     check_inputs,
+    check_key,
     check_lengths,
     check_state,
     check_steps,
@@ -21,6 +22,7 @@ from lstm_jax.driver.flow import Flow, select
 from lstm_jax.driver.hoisted import unroll_hoisted
 from lstm_jax.driver.pieces import auto_chunk
 from lstm_jax.driver.plain import unroll_plain
+from lstm_jax.driver.reverse_only import reverse_only
 from lstm_jax.options import one_of, positive
 
 PATHS = {"hoisted": unroll_hoisted, "autodiff": unroll_plain}
@@ -124,8 +126,11 @@ def unroll(
     check_cell(cell)
     one_of("vjp", vjp, PATHS)
     one_of("backend", backend, BACKENDS)
-    if chunk != "auto":
-        positive("chunk", chunk)  # type: ignore[arg-type]
+    if isinstance(chunk, str):
+        one_of("chunk", chunk, ("auto",))
+    else:
+        positive("chunk", chunk)
+    key = None if key is None else check_key(key)
     xs = jnp.asarray(xs)
     batch = check_inputs(cell, params, xs)
     initial = cell.initial_state(params, batch)
@@ -134,6 +139,8 @@ def unroll(
     mask = None if mask is None else check_steps("mask", mask, xs)
     resets = None if resets is None else check_steps("resets", resets, xs)
     collect = (collect,) if isinstance(collect, str) else tuple(collect)
+    if vjp == "hoisted":
+        params, xs, state = reverse_only((params, xs, state))
     plan = Plan(bool(reverse), None if chunk == "auto" else int(chunk), bool(remat), vjp, collect)
     outputs, state, collected = _unroll(cell, plan, params, xs, state, lengths, mask, resets, key)
     return (outputs, state, collected) if collect else (outputs, state)

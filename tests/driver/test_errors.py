@@ -1,0 +1,121 @@
+"""Errors at the public boundary: one sentence that says what was wrong, with both shapes, and what to do."""
+
+import re
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from lstm_jax import GRU, LSTM, Bidirectional, Cell, GatedCell, Stack, step, unroll
+
+T, B, D, H = 7, 3, 2, 4
+CELL = LSTM(H)
+PARAMS = CELL.init(jax.random.key(0), D)
+XS = jnp.ones((T, B, D))
+BOTH = Bidirectional(CELL, CELL)
+
+
+def run(cell=CELL, params=PARAMS, xs=XS, state=None, **options):
+    return unroll(cell, params, xs, state, **options)
+
+
+def state_of(cell, batch):
+    return cell.initial_state(cell.init(jax.random.key(0), D), batch)
+
+
+@dataclass
+class NotFrozen(Cell):
+    hidden_size: int = 4
+
+
+@dataclass(frozen=True)
+class NoUpdate(GatedCell):
+    hidden_size: int = H
+
+    def init(self, key, input_size):
+        return CELL.init(key, input_size)
+
+
+class Untraceable(LSTM):
+    def init(self, key, input_size):
+        return super().init(jax.random.key(int(jax.random.key_data(key)[1])), input_size)
+
+
+@pytest.mark.parametrize(
+    "wrong, parts",
+    [
+        (lambda: run(xs=jnp.ones(D)), ["[T, *batch, D]", "[2]", "xs[..., None]"]),
+        (lambda: run(xs=jnp.ones((T, B, 5))), ["w_x [2, 16]", "[T=7, B=3, D=5]", "[5, 16]", "cell.init(key, 5)"]),
+        (lambda: run(params=GRU(H).init(jax.random.key(0), D)), ["params are not those of LSTM", "b_hn"]),
+        (lambda: run(params=LSTM(5).init(jax.random.key(0), D)), ["w_x [2, 20]", "[2, 16]"]),
+        (lambda: run(lengths=[7] * T), ["[7]", "[T=7, B=3, D=2]", "batch-first", "swapaxes(0, 1)"]),
+        (lambda: run(lengths=[1, 2]), ["[*batch] = [3]", "[2]"]),
+        (lambda: run(lengths=[1, 2, 8]), ["0..T = 0..7", "one is 8"]),
+        (lambda: run(lengths=[1, -2, 3]), ["0..T = 0..7", "one is -2"]),
+        (lambda: run(lengths=[1.0, 2.0, 3.0]), ["whole numbers", "float32"]),
+        (lambda: run(mask=jnp.ones((B, T))), ["mask must be [T, *batch] = [7, 3]", "[3, 7]", "mask.T"]),
+        (lambda: run(resets=jnp.ones(T)), ["resets must be [T, *batch] = [7, 3]", "[7]"]),
+        (
+            lambda: run(state=state_of(GRU(H), (B,))),
+            ["not one of LSTM", "LSTMState(h [3, 4], c [3, 4])", "HiddenState"],
+        ),
+        (lambda: run(state=state_of(CELL, (5,))), ["expected LSTMState(h [3, 4]", "got LSTMState(h [5, 4]"]),
+        (lambda: run(state=(jnp.ones((B, H)),) * 2), ["expected LSTMState", "got ([3, 4], [3, 4])"]),
+        (lambda: run(vjp="hoist"), ["vjp='hoist'", "'hoisted'", "'autodiff'"]),
+        (lambda: run(backend="scann"), ["backend='scann'", "did you mean 'scan'"]),
+        (lambda: run(chunk=0), ["chunk must be a whole number of at least 1, got 0"]),
+        (lambda: run(chunk="fast"), ["chunk", "'auto'"]),
+        (lambda: run(collect=("gate",)), ["'gate'", "did you mean 'gates'", "'c'"]),
+        (lambda: Stack(()), ["at least one cell"]),
+        (lambda: Stack((CELL,), dropout=1.0), ["dropout must be at least 0 and below 1, got 1.0"]),
+        (lambda: Stack((CELL, LSTM(5)), residual=True), ["one output size", "[4, 5]"]),
+        (lambda: Bidirectional(CELL, CELL, merge="add"), ["merge='add'", "'concat', 'sum', 'mean'"]),
+        (lambda: Bidirectional(CELL, LSTM(5), merge="sum"), ["forward 4, backward 5"]),
+        (lambda: step(CELL, PARAMS, jnp.ones((B, 5))), ["w_x [2, 16]", "D = 5"]),
+        (lambda: run(key=7), ["key", "jax.random.key(7)"]),
+        (lambda: run(key=jax.random.split(jax.random.key(0), B)), ["one key", "[3]"]),
+    ],
+)
+def test_wrong_arguments(wrong, parts):
+    with pytest.raises(ValueError, match=re.escape(parts[0])) as caught:
+        wrong()
+    sentence = str(caught.value)
+    assert all(part in sentence for part in parts), sentence
+    assert sentence.endswith(".") and "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    "wrong, part",
+    [
+        (lambda: run(cell=LSTM), "pass a cell, not its class: LSTM(hidden_size)"),
+        (lambda: run(cell="lstm"), "must be a lstm_jax.Cell, got str"),
+        (lambda: run(cell=NotFrozen()), "@dataclass(frozen=True)"),
+        (
+            lambda: step(BOTH, BOTH.init(jax.random.key(0), D), XS[0]),
+            "no single step",
+        ),
+        (lambda: run(xs=jnp.ones((T, B, D), int)), "xs must be floating-point numbers"),
+    ],
+)
+def test_wrong_types(wrong, part):
+    with pytest.raises(TypeError) as caught:
+        wrong()
+    assert part in str(caught.value)
+
+
+def test_a_missing_method_is_named():
+    with pytest.raises(NotImplementedError, match=r"NoUpdate must define update\(self, params, a, state\) -> state"):
+        run(cell=NoUpdate())
+
+
+def test_lengths_are_clamped_under_jit():
+    clamped = jax.jit(lambda lengths: run(lengths=lengths))(jnp.array([99, -3, 2]))
+    expected = run(lengths=jnp.array([T, 0, 2]))
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), clamped, expected))
+
+
+def test_an_init_that_cannot_be_traced_is_no_error():
+    cell = Untraceable(H)
+    outputs, _ = unroll(cell, cell.init(jax.random.key(0), D), XS)
+    assert outputs.shape == (T, B, H)

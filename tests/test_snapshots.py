@@ -1,0 +1,86 @@
+"""Public signatures, parameter trees and initial values, held against what is written in tests/snapshots.
+
+They change only on purpose: after such a change run ``python tests/test_snapshots.py`` and commit what it writes.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import lstm_jax
+from lstm_jax import GRU, LSTM, Bidirectional, Elman, ResetBeforeGRU, Stack
+from lstm_jax.adapters.linen import Recurrent
+
+FOLDER = Path(__file__).parent / "snapshots"
+CELLS = (
+    LSTM(3),
+    LSTM(3, chrono=20.0),
+    GRU(3),
+    ResetBeforeGRU(3),
+    Elman(3),
+    Stack((LSTM(3), GRU(2)), dropout=0.1),
+    Bidirectional(LSTM(3), GRU(2)),
+)
+
+
+def signatures() -> Iterator[str]:
+    for name in sorted(lstm_jax.__all__):
+        value = getattr(lstm_jax, name)
+        if not inspect.isclass(value):
+            yield f"{name}{arguments(value)}"
+            continue
+        if dataclasses.is_dataclass(value):
+            settings = ", ".join(
+                f.name if f.default is dataclasses.MISSING else f"{f.name}={f.default!r}"
+                for f in dataclasses.fields(value)
+            )
+            yield f"{name}({settings})"
+        for method, function in sorted(vars(value).items()):
+            if inspect.isfunction(function) and not method.startswith("_") and method != "replace":
+                yield f"{name}.{method}{arguments(function)}"
+    yield f"Recurrent.__call__{arguments(Recurrent.__call__)}"
+
+
+def arguments(function: Callable) -> str:
+    """Names and defaults; types are written differently from one Python to the next."""
+    signature = inspect.signature(function)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return str(inspect.Signature(bare))
+
+
+def parameters() -> Iterator[str]:
+    """Every leaf's path, shape, dtype and, to four digits, the mean of its squares."""
+    for cell in CELLS:
+        yield repr(cell)
+        params = cell.init(jax.random.key(0), 2)
+        state = cell.initial_state(params, (4,))
+        for name, tree in (("params", params), ("state", state)):
+            for path, leaf in jax.tree.flatten_with_path(tree)[0]:
+                size = float(jnp.mean(jnp.square(leaf)))
+                yield f"  {name}{jax.tree_util.keystr(path)} {list(leaf.shape)} {leaf.dtype} {size:.4g}"
+
+
+SNAPSHOTS = {"signatures": signatures, "parameters": parameters}
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_snapshot(name):
+    got, written = list(SNAPSHOTS[name]()), (FOLDER / f"{name}.txt").read_text().splitlines()
+    assert got == written
+
+
+def test_initial_values_differ_between_seeds():
+    one, other = (LSTM(3).init(jax.random.key(k), 2).w_x for k in (0, 1))
+    assert np.all(np.asarray(one) != np.asarray(other))
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, lines in SNAPSHOTS.items():
+        (FOLDER / f"{name}.txt").write_text("\n".join(lines()) + "\n")

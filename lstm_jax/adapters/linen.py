@@ -16,10 +16,11 @@ class Recurrent(nn.Module):
     """
 
     cell: Cell
+    chunk: int | str = "auto"
+    """As in `unroll`, like the three below."""
     remat: bool = False
-    """As in `unroll`."""
     vjp: str = "hoisted"
-    """As in `unroll`."""
+    backend: str = "auto"
 
     @nn.compact
     def __call__(
@@ -31,7 +32,8 @@ class Recurrent(nn.Module):
         mask: Array | None = None,
         resets: Array | None = None,
         reverse: bool = False,
-    ) -> tuple[Any, State]:
+        collect: tuple[str, ...] = (),
+    ) -> Any:
         """Outputs ``[T, *batch, features]`` and the last state for inputs ``xs [T, *batch, D]``; see `unroll`."""
         params = self.param("cell", self.cell.init, xs.shape[-1])
         key = self.make_rng("dropout") if self.has_rng("dropout") else None
@@ -45,6 +47,9 @@ class Recurrent(nn.Module):
             resets=resets,
             reverse=reverse,
             key=key,
+            chunk=self.chunk,
             remat=self.remat,
             vjp=self.vjp,
+            backend=self.backend,
+            collect=collect,
         )

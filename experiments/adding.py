@@ -10,8 +10,9 @@ Model: one LSTM layer, a dense layer on its last output. Chrono initialisation w
 biases so that the units forget over time scales from 1 step to the whole sequence; ``--initialization forget-bias``
 is the control, the usual forget bias of 1.
 
-Expected: MSE on test data below 0.01 for lengths 200 and 750 with the default settings.
-Runtime on 2 CPU cores: TO BE MEASURED.
+Expected: MSE on test data below 0.01 for lengths 200 and 750 with the default settings, after 600 to 800 steps of 32
+sequences. Measured on 2 CPU cores (AMD EPYC, jax 0.10.2), the whole command: length 200, seeds 0-2: 24, 18, 16 s
+(test MSE 0.0043, 0.0052, 0.0056); length 750, seeds 0-3: 33, 31, 38, 38 s (0.0074, 0.0057, 0.0040, 0.0048).
 
 Papers: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", section 5.4 (the task); Arjovsky, Shah & Bengio
 (2016), "Unitary Evolution Recurrent Neural Networks", section 5.1 (this form of it, lengths 200 and 750);

@@ -136,7 +136,7 @@ class Cell:
 
 
 class GatedCell(Cell):
-    """A recurrence whose matrix work does not wait for a gate: it runs near the speed of a hand-written kernel.
+    """A recurrence whose matrix work does not wait for a gate: the fast path.
 
     ``init`` and ``update`` must be given. The defaults of the other methods are the dense ones: they use
     ``params.w_x``, ``params.w_h`` and ``params.b`` (`DenseParams`) and return ``state.h``.

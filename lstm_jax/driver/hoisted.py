@@ -113,7 +113,7 @@ class Hoisted:
             _, (_, saved) = self.forward_chunk(params, initial, saved.start, (xs, flow))
         zs, pull_project = inexact.vjp(partial(cell.project, keys=flow.keys), params, xs)
         a = saved.a if split.gated else zs
-        entered = select(flow.reset, _each(initial, flow.reset), self._before(saved))
+        entered = select(flow.reset, _over_time(initial, flow.reset), self._before(saved))
 
         # What leaves the chunk through its outputs, for all steps at once.
         d_outputs = [select(flow.keep, d, jnp.zeros_like(d)) if flow.keep is not None else d for d in d_outputs]
@@ -171,12 +171,13 @@ class Hoisted:
 
     def forward(self, params: Params, xs: Array, state: State, initial: State, flow: Flow) -> tuple:
         """All chunks: outputs, the last state, and what the backward pass needs, cut into pieces."""
-        body = partial(self.forward_chunk, params, initial)
-        state, done = scan_pieces(body, state, cut((xs, flow), xs.shape[0], self.chunk), reverse=self.reverse)
-        return paste(each(lambda piece: piece[0], done)), state, each(lambda piece: self._thin(piece[1]), done)
 
-    def _thin(self, saved: Saved) -> Saved:
-        return Saved(start=saved.start, a=None, states=None) if self.remat else saved
+        def body(state: State, piece: tuple) -> tuple[State, tuple[Any, Saved]]:
+            last, (outputs, saved) = self.forward_chunk(params, initial, state, piece)
+            return last, (outputs, Saved(start=state, a=None, states=None) if self.remat else saved)
+
+        state, done = scan_pieces(body, state, cut((xs, flow), xs.shape[0], self.chunk), reverse=self.reverse)
+        return paste(each(lambda piece: piece[0], done)), state, each(lambda piece: piece[1], done)
 
     def backward(
         self,
@@ -245,7 +246,7 @@ def _inexact_only(cotangents: Any) -> inexact.Leaves:
     return [leaf for leaf in jax.tree.leaves(cotangents) if leaf.dtype != jax.dtypes.float0]
 
 
-def _each(state: State, where: Array | None) -> State:
+def _over_time(state: State, where: Array | None) -> State:
     """``state`` at every step, to be chosen where ``where`` is true."""
     if where is None:
         return state

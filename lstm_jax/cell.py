@@ -23,13 +23,15 @@ Randomness enters in ``prepare`` (drawn once a sequence) and ``project`` (drawn 
 No key *is* evaluation mode; there is no ``train`` flag.
 """
 
-import dataclasses
-from typing import Any, ClassVar, overload
+from dataclasses import fields, is_dataclass
+from typing import Any, ClassVar, Self, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+
+from lstm_jax.options import one_of, positive
 
 Array = jax.Array
 Key = jax.Array
@@ -37,6 +39,7 @@ Key = jax.Array
 Params = Any
 State = Any
 BatchShape = tuple[int, ...]
+DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 
 @struct.dataclass
@@ -79,6 +82,13 @@ class Cell:
     state_type: ClassVar[type] = HiddenState
     """The class of the state: a `flax.struct.dataclass` whose fields are arrays ``[*batch, H]``."""
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse a class that declares settings but is not a dataclass, before Python does so in other words."""
+        del args, kwargs
+        if "__dataclass_fields__" not in vars(cls) and (vars(cls).get("__annotations__") or not is_dataclass(cls)):
+            raise TypeError(f"{cls.__name__} is not a dataclass: put @dataclass(frozen=True) above it.")
+        return super().__new__(cls)
+
     @property
     def output_size(self) -> int:
         """Size of the last axis of an output."""
@@ -91,7 +101,7 @@ class Cell:
     def initial_state(self, params: Params, batch_shape: BatchShape) -> State:
         """The state before the first step, for every row of the batch: zeros, unless the cell says otherwise."""
         dtype = self.compute_dtype(params)
-        dtypes = {f.name: _state_dtype(f.name, dtype) for f in dataclasses.fields(self.state_type)}
+        dtypes = {f.name: _state_dtype(f.name, dtype) for f in fields(self.state_type)}
         return self.state_type(
             **{name: jnp.zeros((*batch_shape, self.hidden_size), dtype=d) for name, d in dtypes.items()}
         )
@@ -171,6 +181,14 @@ class GatedCell(Cell):
         a = self.join(z, self.mix(params, state))
         new = self.update(params, a, state)
         return new, self.output(params, a, new)
+
+
+def check_settings(cell: Cell) -> None:
+    """Refuse a hidden size that is no number of units, and dtypes that no arithmetic runs in: for ``__post_init__``."""
+    positive("hidden_size", cell.hidden_size)
+    for setting, value in (("param_dtype", cell.param_dtype), ("dtype", cell.dtype)):
+        if value is not None:
+            one_of(setting, value if isinstance(value, str) else jnp.dtype(value).name, DTYPES)
 
 
 def affine(xs: Array, w: Array, b: Array) -> Array:

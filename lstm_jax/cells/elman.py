@@ -10,10 +10,10 @@ Initialize Recurrent Networks of Rectified Linear Units". Deviation from Elman: 
 
 from dataclasses import dataclass
 
-from lstm_jax.cell import Array, DenseParams, GatedCell, HiddenState, Key
+from lstm_jax.cell import Array, DenseParams, GatedCell, HiddenState, Key, check_settings
 from lstm_jax.cells.activations import activation
 from lstm_jax.initializers import RECURRENT_INITIALIZERS, dense
-from lstm_jax.options import one_of, positive
+from lstm_jax.options import one_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Elman(GatedCell):
     dtype: str | None = None
 
     def __post_init__(self) -> None:
-        positive("hidden_size", self.hidden_size)
+        check_settings(self)
         activation(self.activation)
         one_of("recurrent", self.recurrent, RECURRENT_INITIALIZERS)
 

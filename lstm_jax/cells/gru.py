@@ -17,9 +17,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from lstm_jax.cell import Array, Cell, DenseParams, GatedCell, HiddenState, Key, affine
+from lstm_jax.cell import Array, Cell, DenseParams, GatedCell, HiddenState, Key, affine, check_settings
 from lstm_jax.initializers import dense
-from lstm_jax.options import positive
 
 GATES = ("r", "z", "n")
 """The order of the gates in ``w_x``, ``w_h`` and ``b``."""
@@ -61,7 +60,7 @@ class GRU(GatedCell):
     dtype: str | None = None
 
     def __post_init__(self) -> None:
-        positive("hidden_size", self.hidden_size)
+        check_settings(self)
 
     def init(self, key: Key, input_size: int) -> GRUParams:
         """Glorot input weights, orthogonal recurrent weights a gate, zero biases."""
@@ -99,7 +98,7 @@ class ResetBeforeGRU(Cell):
     dtype: str | None = None
 
     def __post_init__(self) -> None:
-        positive("hidden_size", self.hidden_size)
+        check_settings(self)
 
     def init(self, key: Key, input_size: int) -> DenseParams:
         """Glorot input weights, orthogonal recurrent weights a gate, zero biases."""

@@ -17,10 +17,9 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from lstm_jax.cell import Array, DenseParams, GatedCell, Key
+from lstm_jax.cell import Array, DenseParams, GatedCell, Key, check_settings
 from lstm_jax.cells.activations import activation
 from lstm_jax.initializers import chrono, dense
-from lstm_jax.options import positive
 
 GATES = ("i", "f", "g", "o")
 """The order of the gates in ``w_x``, ``w_h`` and ``b``, here and in every weight converter."""
@@ -55,7 +54,7 @@ class LSTM(GatedCell):
     state_type: ClassVar[type] = LSTMState
 
     def __post_init__(self) -> None:
-        positive("hidden_size", self.hidden_size)
+        check_settings(self)
         activation(self.activation)
         activation(self.gate_activation)
         if self.chrono is not None and not self.chrono > 2:

@@ -114,6 +114,36 @@ def check_state(cell: Cell, state: State, initial: State) -> State:
     return jax.tree.map(lambda x, like: jnp.asarray(x).astype(like.dtype), state, initial)
 
 
+def first_step(cell: Cell, params: Params, xs: Array, keys: Key | None) -> Any:
+    """The shapes of what ``project`` gives one step."""
+    one = jax.ShapeDtypeStruct((1, *xs.shape[1:]), xs.dtype)
+    key = None if keys is None else jax.ShapeDtypeStruct((1, *keys.shape[1:]), keys.dtype)
+    zs = jax.eval_shape(lambda p, x, k: cell.project(p, x, keys=k), params, one, key)
+    return jax.tree.map(lambda z: jax.ShapeDtypeStruct(z.shape[1:], z.dtype), zs)
+
+
+def check_step(cell: Cell, params: Params, z: Any, state: State) -> None:
+    """Refuse a cell whose update, or step, does not return a state like the one it got: traced once a compilation."""
+    if cell.gated:
+        gated: Any = cell
+        name = f"{type(cell).__name__}.update"
+        new = jax.eval_shape(lambda p, z, s: gated.update(p, gated.join(z, gated.mix(p, s)), s), params, z, state)
+    else:
+        name = f"{type(cell).__name__}.step"
+        returned = jax.eval_shape(cell.step, params, state, z)
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            raise TypeError(f"{name} must return (state, output), got {describe(returned)}.")
+        new = returned[0]
+    expected, got = _state_in_words(state), _state_in_words(new)
+    if expected != got:
+        raise TypeError(f"{name} must return a state like the one it gets, {expected}, got {got}.")
+
+
+def _state_in_words(state: State) -> str:
+    dtypes = ", ".join(str(leaf.dtype) for leaf in jax.tree.leaves(state))
+    return f"{describe(state)} of {dtypes}" if dtypes else describe(state)
+
+
 def check_key(key: Any) -> Key:
     """Refuse what is not one key; an old-style uint32 key becomes a typed one."""
     if isinstance(key, int):
@@ -129,14 +159,9 @@ def check_key(key: Any) -> Key:
     return key
 
 
-def check_collect(cell: Cell, names: tuple[str, ...], params: Params, xs: Array, state: State) -> None:
+def check_collect(cell: Cell, names: tuple[str, ...], params: Params, z: Any, state: State) -> None:
     """Refuse a name that the cell cannot collect, with the nearest one that it can."""
-
-    def values(params: Params, xs: Array, state: State) -> dict[str, Any]:
-        z = jax.tree.map(lambda leaf: leaf[0], cell.project(params, xs[:1]))
-        return cell.inspect(params, z, state)
-
-    known = [*state_fields(state), *jax.eval_shape(values, params, xs, state)]
+    known = [*state_fields(state), *jax.eval_shape(cell.inspect, params, z, state)]
     for name in names:
         one_of(f"collect of {type(cell).__name__}", name, known)
 
@@ -160,7 +185,7 @@ def describe(tree: Any) -> str:
         return f"{type(tree).__name__}({inner})"
     if isinstance(tree, (tuple, list)):
         return f"({', '.join(map(describe, tree))})"
-    return str(list(tree.shape)) if hasattr(tree, "shape") else type(tree).__name__
+    return str(list(tree.shape)) if hasattr(tree, "shape") else "None" if tree is None else type(tree).__name__
 
 
 def _axes(shape: tuple[int, ...]) -> str:

@@ -15,7 +15,9 @@ from lstm_jax.driver.checks import (
     check_key,
     check_lengths,
     check_state,
+    check_step,
     check_steps,
+    first_step,
 )
 from lstm_jax.driver.collect import Collecting
 from lstm_jax.driver.flow import Flow, select
@@ -202,14 +204,16 @@ def _run(
 ) -> tuple[Any, State, Any]:
     if isinstance(cell, Composite):
         return _run_parts(cell, plan, params, xs, state, initial, flow)
+    z = first_step(cell, params, xs, flow.keys)
+    check_step(cell, params, z, state)
     path = PATHS[plan.vjp]
     if xs.shape[0] == 0:
         # Nothing to cut into chunks.
         path = unroll_plain
     if plan.collect:
-        check_collect(cell, plan.collect, params, xs, state)
+        check_collect(cell, plan.collect, params, z, state)
     leaf = Collecting(cell, plan.collect) if plan.collect else cell
-    chunk = min(plan.chunk or _auto_chunk(cell, plan, params, xs), max(1, xs.shape[0]))
+    chunk = min(plan.chunk or _auto_chunk(plan, params, xs.shape[0], z), max(1, xs.shape[0]))
     outputs, state = path(leaf, params, xs, state, initial, flow, chunk=chunk, remat=plan.remat, reverse=plan.reverse)
     return (outputs[0], state, outputs[1]) if plan.collect else (outputs, state, None)
 
@@ -231,9 +235,8 @@ def _run_parts(
     return outputs, state, tuple(collected) if plan.collect else None
 
 
-def _auto_chunk(cell: Cell, plan: Plan, params: Params, xs: Array) -> int:
-    zs = jax.eval_shape(cell.project, params, xs[:1])
-    step_bytes = sum(z.size * z.dtype.itemsize for z in jax.tree.leaves(zs))
+def _auto_chunk(plan: Plan, params: Params, steps: int, z: Any) -> int:
+    step_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(z))
     w_h = getattr(params, "w_h", None)
     weight_bytes = 0 if w_h is None else w_h.size * w_h.dtype.itemsize
-    return auto_chunk(xs.shape[0], step_bytes, weight_bytes, plan.remat, jax.default_backend())
+    return auto_chunk(steps, step_bytes, weight_bytes, plan.remat, jax.default_backend())

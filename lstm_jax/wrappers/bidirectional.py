@@ -36,6 +36,11 @@ class Bidirectional(Cell):
     """"concat" (forward first), "sum" or "mean"; the last two need equal output sizes."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.forward, Cell) or not isinstance(self.backward, Cell):
+            raise ValueError(
+                "Bidirectional takes two cells, such as Bidirectional(LSTM(64), LSTM(64)), "
+                f"got {self.forward!r} and {self.backward!r}."
+            )
         one_of("merge", self.merge, MERGES)
         sizes = self.forward.output_size, self.backward.output_size
         if self.merge != "concat" and sizes[0] != sizes[1]:

@@ -44,9 +44,10 @@ class Stack(Cell):
     """Add to the outputs of every layer but the first its inputs; needs equal output sizes."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cells", tuple(self.cells))
-        if not self.cells:
-            raise ValueError("Stack needs at least one cell: Stack((LSTM(64), LSTM(64))).")
+        if isinstance(self.cells, list):
+            object.__setattr__(self, "cells", tuple(self.cells))
+        if not isinstance(self.cells, tuple) or not self.cells or not all(isinstance(c, Cell) for c in self.cells):
+            raise ValueError(f"Stack takes a tuple of cells, such as Stack((LSTM(64), LSTM(64))), got {self.cells!r}.")
         rate("dropout", self.dropout)
         sizes = [cell.output_size for cell in self.cells]
         if self.residual and len(set(sizes)) > 1:

@@ -7,7 +7,20 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from lstm_jax import GRU, LSTM, Bidirectional, Cell, GatedCell, Stack, step, unroll
+from lstm_jax import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Cell,
+    GatedCell,
+    HiddenState,
+    LSTMState,
+    ResetBeforeGRU,
+    Stack,
+    step,
+    unroll,
+)
+from lstm_jax.initializers import dense
 
 T, B, D, H = 7, 3, 2, 4
 CELL = LSTM(H)
@@ -67,7 +80,12 @@ class Untraceable(LSTM):
         (lambda: run(chunk=0), ["chunk must be a whole number of at least 1, got 0"]),
         (lambda: run(chunk="fast"), ["chunk", "'auto'"]),
         (lambda: run(collect=("gate",)), ["'gate'", "did you mean 'gates'", "'c'"]),
-        (lambda: Stack(()), ["at least one cell"]),
+        (lambda: Stack(()), ["a tuple of cells", "Stack((LSTM(64), LSTM(64)))", "got ()"]),
+        (lambda: Stack(CELL), ["a tuple of cells", "got LSTM(hidden_size=4"]),
+        (lambda: Stack((LSTM,)), ["a tuple of cells", "LSTM'"]),
+        (lambda: Bidirectional(CELL, LSTM), ["two cells", "Bidirectional(LSTM(64), LSTM(64))"]),
+        (lambda: LSTM(4, dtype="bfloat17"), ["dtype='bfloat17'", "did you mean 'bfloat16'"]),
+        (lambda: GRU(4, param_dtype="int32"), ["param_dtype='int32'", "'float32'"]),
         (lambda: Stack((CELL,), dropout=1.0), ["dropout must be at least 0 and below 1, got 1.0"]),
         (lambda: Stack((CELL, LSTM(5)), residual=True), ["one output size", "[4, 5]"]),
         (lambda: Bidirectional(CELL, CELL, merge="add"), ["merge='add'", "'concat', 'sum', 'mean'"]),
@@ -102,6 +120,63 @@ def test_wrong_types(wrong, part):
     with pytest.raises(TypeError) as caught:
         wrong()
     assert part in str(caught.value)
+
+
+def gated(update):
+    """A cell of one gate with this update."""
+
+    @dataclass(frozen=True)
+    class Mine(GatedCell):
+        hidden_size: int = H
+
+        def init(self, key, input_size):
+            return dense(key, input_size, self.hidden_size, gates=1)
+
+    Mine.update = lambda self, params, a, state: update(a)
+    return Mine()
+
+
+@pytest.mark.parametrize(
+    "update, got",
+    [
+        (lambda a: a, "got [3, 4] of float32"),
+        (lambda a: HiddenState(h=a[:, :2]), "got HiddenState(h [3, 2]) of float32"),
+        (lambda a: HiddenState(h=a.astype("bfloat16")), "got HiddenState(h [3, 4]) of bfloat16"),
+        (lambda a: LSTMState(h=a, c=a), "got LSTMState(h [3, 4], c [3, 4]) of float32, float32"),
+        (lambda a: None, "got None"),
+    ],
+)
+def test_an_update_must_return_a_state(update, got):
+    cell = gated(update)
+    expected = "Mine.update must return a state like the one it gets, HiddenState(h [3, 4]) of float32, "
+    with pytest.raises(TypeError, match=re.escape(expected + got)):
+        run(cell, cell.init(jax.random.key(0), D))
+
+
+def test_a_step_must_return_a_state_and_an_output():
+    class Stateless(ResetBeforeGRU):
+        def step(self, params, state, z):
+            return super().step(params, state, z)[0]
+
+    cell = Stateless(H)
+    with pytest.raises(TypeError, match=r"Stateless.step must return \(state, output\), got HiddenState\(h \[3, 4\]\)"):
+        run(cell, cell.init(jax.random.key(0), D))
+
+
+def test_a_cell_that_is_no_dataclass_is_told_so():
+    class Undecorated(GatedCell):
+        hidden_size: int
+
+    class Inherited(LSTM):
+        extra: int = 0
+
+    class Fine(LSTM):
+        pass
+
+    for cell in (Undecorated, Inherited):
+        with pytest.raises(TypeError, match=rf"{cell.__name__} is not a dataclass: put @dataclass\(frozen=True\)"):
+            cell(4)
+    assert Fine(4).hidden_size == 4
 
 
 def test_a_missing_method_is_named():

@@ -30,7 +30,6 @@ from lstm_jax.cell import Cell
 from lstm_jax.cells.lstm import LSTM
 from lstm_jax.cli import run_experiment
 from lstm_jax.models import SequenceRegressor
-from lstm_jax.options import positive
 from lstm_jax.tasks import adding
 from lstm_jax.train import Experiment
 
@@ -62,7 +61,10 @@ class Config:
 def build(config: Config, cell: Cell | None = None) -> Experiment:
     """The experiment for these settings; ``cell`` takes the place of the LSTM."""
     adding.check_length(config.length)
-    positive("evaluation_size", config.evaluation_size)
+    if not config.evaluation_size >= 2:
+        raise ValueError(
+            f"evaluation_size must be at least 2, to know the score's error, got {config.evaluation_size}."
+        )
     if not config.clip_norm > 0:
         raise ValueError(f"clip_norm must be above 0, got {config.clip_norm}.")
     # A chrono draw needs T_max > 2.
@@ -103,8 +105,14 @@ def build(config: Config, cell: Cell | None = None) -> Experiment:
         solved=lambda metrics: metrics["mse"] < SOLVED_MSE,
         # Three standard errors below, so that the test data will agree with validation.
         stop=lambda metrics: metrics["mse"] + 3 * metrics["mse_error"] < SOLVED_MSE,
-        config=config,
+        config=config if cell is None else _with_cell(config, cell),
     )
+
+
+def _with_cell(config: Config, cell: Cell) -> dict[str, Any]:
+    """The settings that identify a run of another cell: those of the LSTM that it replaces say nothing."""
+    kept = {name: value for name, value in vars(config).items() if name not in {"hidden_size", "initialization"}}
+    return {**kept, "cell": f"{type(cell).__module__}.{cell!r}"}
 
 
 if __name__ == "__main__":

@@ -70,7 +70,9 @@ class Cell:
 
     Dtypes: parameters are made in ``param_dtype``. Arithmetic runs in ``dtype``, or in the parameters' own dtype where
     that is None. Of the state, ``h`` has the arithmetic's dtype and every other field at least float32, so that a
-    bfloat16 LSTM accumulates its cell state in float32.
+    bfloat16 LSTM accumulates its cell state in float32. A cell that offers the choice declares ``param_dtype`` and
+    ``dtype`` as fields, makes its parameters in the first, and casts those of its own that it uses in ``update``
+    (``params.p.astype(state.c.dtype)``), because a new state must have the dtypes of the old one.
     """
 
     hidden_size: int
@@ -117,7 +119,9 @@ class Cell:
     def project(self, params: Params, xs: Array, *, keys: Key | None = None) -> Any:
         """What depends on the inputs alone, all steps at once: ``xs [T, *batch, D]`` to leaves ``[T, *batch, ...]``.
 
-        ``keys [T, *batch]``: one key for each step and row, or None (evaluation).
+        ``keys [T, *batch]``: one key for each step and row, or None (evaluation). Each step from its own ``x_t`` alone:
+        the driver passes the sequence in pieces, so what looks at other steps (a convolution over time) belongs
+        before `unroll`.
         """
         del keys
         return xs.astype(self.compute_dtype(params))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from lstm_jax.cell import Array, DenseParams, Key
+from lstm_jax.options import positive
 
 Initializer = Callable[..., Array]
 """``(key, shape, dtype) -> array``, as in `jax.nn.initializers`."""
@@ -56,6 +57,7 @@ def dense(
     dtype: str = "float32",
 ) -> DenseParams:
     """Parameters of a cell with ``gates`` gates: Glorot input weights, orthogonal recurrent weights, zero bias."""
+    positive("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     return DenseParams(
         w_x=per_gate(glorot, key_x, (input_size, hidden_size), gates, dtype),

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 def one_of(setting: str, value: str, options: Iterable[str]) -> str:
@@ -14,7 +15,7 @@ def one_of(setting: str, value: str, options: Iterable[str]) -> str:
     raise ValueError(f"{setting}={value!r} is not known: {hint}choose one of {', '.join(map(repr, known))}.")
 
 
-def positive(setting: str, value: int) -> int:
+def positive(setting: str, value: Any) -> int:
     """Return ``value`` if it is a whole number of at least 1, else raise ValueError."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
         raise ValueError(f"{setting} must be a whole number of at least 1, got {value!r}.")

@@ -36,11 +36,7 @@ def signatures() -> Iterator[str]:
             yield f"{name}{arguments(value)}"
             continue
         if dataclasses.is_dataclass(value):
-            settings = ", ".join(
-                f.name if f.default is dataclasses.MISSING else f"{f.name}={f.default!r}"
-                for f in dataclasses.fields(value)
-            )
-            yield f"{name}({settings})"
+            yield f"{name}{arguments(value)}"
         for method, function in sorted(vars(value).items()):
             if inspect.isfunction(function) and not method.startswith("_") and method != "replace":
                 yield f"{name}.{method}{arguments(function)}"

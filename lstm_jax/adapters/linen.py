@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from lstm_jax.cell import Array, Cell, State
 from lstm_jax.driver import unroll
+from lstm_jax.driver.checks import check_cell
 
 
 class Recurrent(nn.Module):
@@ -35,6 +36,7 @@ class Recurrent(nn.Module):
         collect: tuple[str, ...] = (),
     ) -> Any:
         """Outputs ``[T, *batch, features]`` and the last state for inputs ``xs [T, *batch, D]``; see `unroll`."""
+        check_cell(self.cell)
         params = self.param("cell", self.cell.init, xs.shape[-1])
         key = self.make_rng("dropout") if self.has_rng("dropout") else None
         return unroll(

@@ -8,7 +8,7 @@ With ``activation="relu", recurrent="identity"`` it is the IRNN of Le, Jaitly & 
 Initialize Recurrent Networks of Rectified Linear Units". Deviation from Elman: tanh instead of the logistic function.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from lstm_jax.cell import Array, DenseParams, GatedCell, HiddenState, Key, check_settings
 from lstm_jax.cells.activations import activation
@@ -22,6 +22,7 @@ class Elman(GatedCell):
 
     hidden_size: int
     """H."""
+    _: KW_ONLY
     activation: str = "tanh"
     """Squashes the new state."""
     recurrent: str = "orthogonal"

@@ -11,7 +11,7 @@ Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder", eq
 Deviation from the paper: biases.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +56,7 @@ class GRU(GatedCell):
 
     hidden_size: int
     """H."""
+    _: KW_ONLY
     param_dtype: str = "float32"
     dtype: str | None = None
 
@@ -94,6 +95,7 @@ class ResetBeforeGRU(Cell):
 
     hidden_size: int
     """H."""
+    _: KW_ONLY
     param_dtype: str = "float32"
     dtype: str | None = None
 

@@ -10,7 +10,7 @@ Forget", eqs. 1-7, one cell a block::
 Deviations from the papers: no peepholes; g and h are squashed by tanh rather than by scaled sigmoids.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
 import jax
@@ -41,6 +41,7 @@ class LSTM(GatedCell):
 
     hidden_size: int
     """H."""
+    _: KW_ONLY
     forget_bias: float = 1.0
     """Initial bias of the forget gate (Jozefowicz et al. 2015); part of ``b``, never added at run time."""
     chrono: float | None = None

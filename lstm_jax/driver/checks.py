@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from lstm_jax.cell import Array, BatchShape, Cell, Key, Params, State
+from lstm_jax.cell import Array, BatchShape, Cell, GatedCell, Key, Params, State
 from lstm_jax.driver.collect import state_fields
 from lstm_jax.options import one_of
 
@@ -29,6 +29,8 @@ def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
             f"xs must be floating-point numbers, but have dtype {xs.dtype}: convert them with xs.astype('float32'), "
             "or embed or one-hot encode them (jax.nn.one_hot) if they are symbols."
         )
+    if jnp.iscomplexobj(xs) and not jnp.issubdtype(cell.compute_dtype(params), jnp.complexfloating):
+        raise TypeError(f"xs is complex, but {type(cell).__name__} is real: pass real and imaginary parts as features.")
     own = _shapes_of_init(cell, xs.shape[-1])
     if own is not None and own != _shapes(params):
         same = len(own) == len(_shapes(params))
@@ -36,6 +38,11 @@ def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
         differing = [(o, g) for o, g in pairs if o != g]
         if differing and all(o[0] == g[0] for o, g in differing):
             (name, needed), (_, given) = differing[0]
+            if not given or _shapes_of_init(cell, given[0]) != _shapes(params):
+                raise ValueError(
+                    f"params have {name} {list(given)} where {cell!r} needs {list(needed)}: they were made by a cell "
+                    f"of other settings; make them with cell.init(key, {xs.shape[-1]})."
+                )
             raise ValueError(
                 f"params of {type(cell).__name__} have {name} {list(given)} where xs {_axes(xs.shape)}, with input "
                 f"size D = {xs.shape[-1]} on its last axis, needs {list(needed)}: pass inputs of the size that init "
@@ -85,12 +92,15 @@ def check_lengths(lengths: Any, xs: Array) -> Array:
             raise ValueError(
                 f"lengths must lie in 0..T = 0..{steps}, but one is {wrong}; xs has shape {_axes(xs.shape)}."
             )
-    return lengths
+    # A narrow type cannot count to T.
+    return lengths.astype(jnp.int32)
 
 
 def check_steps(name: str, value: Any, xs: Array) -> Array:
-    """Refuse a mask or resets that is not boolean ``[T, *batch]``; 0 and 1 of any dtype are taken for booleans."""
+    """Refuse a mask or resets that is not boolean ``[T, *batch]``; whole numbers are taken for booleans."""
     value = jnp.asarray(value)
+    if value.dtype != bool and not jnp.issubdtype(value.dtype, jnp.integer):
+        raise ValueError(f"{name} must hold booleans, but has dtype {value.dtype}: pass {name} > 0.5 or its like.")
     if value.shape != xs.shape[:-1]:
         swapped = value.shape == (xs.shape[1], xs.shape[0]) if xs.ndim == 3 else False
         hint = f"; transpose it: pass {name}.T" if swapped else ""
@@ -172,8 +182,25 @@ def check_cell(cell: Any) -> None:
         raise TypeError(f"pass a cell, not its class: {cell.__name__}(hidden_size).")
     if not isinstance(cell, Cell):
         raise TypeError(f"the first argument of unroll must be a lstm_jax.Cell, got {type(cell).__name__}.")
+    name = type(cell).__name__
     if not is_dataclass(cell) or cell.__hash__ is None:
-        raise TypeError(f"{type(cell).__name__} must be a hashable dataclass: put @dataclass(frozen=True) above it.")
+        raise TypeError(f"{name} must be a hashable dataclass: put @dataclass(frozen=True) above it.")
+    try:
+        hash(cell)
+    except TypeError as error:
+        raise TypeError(
+            f"a setting of {name} is {error}: settings are numbers, strings and tuples, no arrays."
+        ) from None
+    if undeclared := vars(cell).keys() - {f.name for f in fields(cell)}:
+        raise TypeError(
+            f"{name} has {min(undeclared)!r}, which is no field of its dataclass, so programs compiled for another "
+            "value of it would be used: declare it in the class."
+        )
+    if isinstance(cell, GatedCell) and type(cell).step is not GatedCell.step:
+        raise TypeError(
+            f"{name} overrides step, which a GatedCell's fast path does not call: override update or output, or derive "
+            "it from lstm_jax.Cell."
+        )
 
 
 def describe(tree: Any) -> str:

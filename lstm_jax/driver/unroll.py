@@ -117,6 +117,9 @@ def unroll(
         offers ("gates"). A third result then holds ``{name: [T, *batch, ...]}`` (nested as the cell is: a tuple with
         an entry a layer or direction); values on padding are zero.
 
+    Outside of `jax.jit` the call is compiled once for each cell, option and shape, and found again by the cell's
+    settings: like any jitted function it does not see a global variable or a method that is changed afterwards.
+
     Returns:
       ``(outputs [T, *batch, features], state)``, with the state after each row's last step; with ``collect``,
       ``(outputs, state, collected)``.
@@ -128,10 +131,8 @@ def unroll(
     check_cell(cell)
     one_of("vjp", vjp, PATHS)
     one_of("backend", backend, BACKENDS)
-    if isinstance(chunk, str):
-        one_of("chunk", chunk, ("auto",))
-    else:
-        positive("chunk", chunk)
+    if chunk != "auto":
+        positive('chunk, if not "auto",', chunk)
     key = None if key is None else check_key(key)
     xs = jnp.asarray(xs)
     batch = check_inputs(cell, params, xs)
@@ -143,7 +144,7 @@ def unroll(
     collect = (collect,) if isinstance(collect, str) else tuple(collect)
     if vjp == "hoisted":
         params, xs, state = reverse_only((params, xs, state))
-    plan = Plan(bool(reverse), None if chunk == "auto" else int(chunk), bool(remat), vjp, collect)
+    plan = Plan(bool(reverse), None if isinstance(chunk, str) else int(chunk), bool(remat), vjp, collect)
     outputs, state, collected = _unroll(cell, plan, params, xs, state, lengths, mask, resets, key)
     return (outputs, state, collected) if collect else (outputs, state)
 

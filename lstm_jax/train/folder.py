@@ -38,6 +38,8 @@ def claim(workdir: Path, description: dict[str, Any]) -> None:
     path = workdir / CONFIG
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+        if not path.exists() and ((workdir / RESULT).exists() or (workdir / "checkpoints").exists()):
+            raise RunError(f"{workdir} holds a run whose {CONFIG} is missing: choose another --workdir.")
         if path.exists():
             _refuse_other(workdir, json.loads(path.read_text(encoding="utf-8")), description)
         write_json(path, description)

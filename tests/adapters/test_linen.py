@@ -30,7 +30,7 @@ def test_it_is_unroll_on_the_parameters_of_the_model():
     module = Recurrent(cell)
     variables = module.init(jax.random.key(1), xs)
     assert jax.tree.structure(variables["params"]["cell"]) == jax.tree.structure(cell.init(jax.random.key(0), D))
-    options = {"lengths": jnp.array([8, 0, 3, 5]), "resets": jnp.zeros((T, B)).at[2].set(1), "reverse": True}
+    options = {"lengths": jnp.array([8, 0, 3, 5]), "resets": jnp.zeros((T, B), bool).at[2].set(True), "reverse": True}
     got = module.apply(variables, xs, **options)
     expected = unroll(cell, variables["params"]["cell"], xs, **options)
     jax.tree.map(np.testing.assert_array_equal, got, expected)

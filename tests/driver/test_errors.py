@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from lstm_jax import (
@@ -20,6 +21,7 @@ from lstm_jax import (
     step,
     unroll,
 )
+from lstm_jax.adapters.linen import Recurrent
 from lstm_jax.initializers import dense
 
 T, B, D, H = 7, 3, 2, 4
@@ -50,6 +52,17 @@ class NoUpdate(GatedCell):
         return CELL.init(key, input_size)
 
 
+class Undeclared(LSTM):
+    def __init__(self, hidden_size):
+        super().__init__(hidden_size)
+        object.__setattr__(self, "scale", 2.0)
+
+
+class OwnStep(LSTM):
+    def step(self, params, state, z):
+        return state, state.h
+
+
 class Untraceable(LSTM):
     def init(self, key, input_size):
         return super().init(jax.random.key(int(jax.random.key_data(key)[1])), input_size)
@@ -61,14 +74,18 @@ class Untraceable(LSTM):
         (lambda: run(xs=jnp.ones(D)), ["[T, *batch, D]", "[2]", "xs[..., None]"]),
         (lambda: run(xs=jnp.ones((T, B, 5))), ["w_x [2, 16]", "[T=7, B=3, D=5]", "[5, 16]", "cell.init(key, 5)"]),
         (lambda: run(params=GRU(H).init(jax.random.key(0), D)), ["params are not those of LSTM", "b_hn"]),
-        (lambda: run(params=LSTM(5).init(jax.random.key(0), D)), ["w_x [2, 20]", "[2, 16]"]),
+        (
+            lambda: run(params=LSTM(5).init(jax.random.key(0), D)),
+            ["w_x [2, 20]", "[2, 16]", "other settings"],
+        ),
         (lambda: run(lengths=[7] * T), ["[7]", "[T=7, B=3, D=2]", "batch-first", "swapaxes(0, 1)"]),
         (lambda: run(lengths=[1, 2]), ["[*batch] = [3]", "[2]"]),
         (lambda: run(lengths=[1, 2, 8]), ["0..T = 0..7", "one is 8"]),
         (lambda: run(lengths=[1, -2, 3]), ["0..T = 0..7", "one is -2"]),
         (lambda: run(lengths=[1.0, 2.0, 3.0]), ["whole numbers", "float32"]),
-        (lambda: run(mask=jnp.ones((B, T))), ["mask must be [T, *batch] = [7, 3]", "[3, 7]", "mask.T"]),
-        (lambda: run(resets=jnp.ones(T)), ["resets must be [T, *batch] = [7, 3]", "[7]"]),
+        (lambda: run(mask=jnp.ones((B, T), bool)), ["mask must be [T, *batch] = [7, 3]", "[3, 7]", "mask.T"]),
+        (lambda: run(mask=jnp.ones((T, B))), ["mask must hold booleans", "float32", "mask > 0.5"]),
+        (lambda: run(resets=jnp.ones(T, bool)), ["resets must be [T, *batch] = [7, 3]", "[7]"]),
         (
             lambda: run(state=state_of(GRU(H), (B,))),
             ["not one of LSTM", "LSTMState(h [3, 4], c [3, 4])", "HiddenState"],
@@ -77,8 +94,8 @@ class Untraceable(LSTM):
         (lambda: run(state=(jnp.ones((B, H)),) * 2), ["expected LSTMState", "got ([3, 4], [3, 4])"]),
         (lambda: run(vjp="hoist"), ["vjp='hoist'", "'hoisted'", "'autodiff'"]),
         (lambda: run(backend="scann"), ["backend='scann'", "did you mean 'scan'"]),
-        (lambda: run(chunk=0), ["chunk must be a whole number of at least 1, got 0"]),
-        (lambda: run(chunk="fast"), ["chunk", "'auto'"]),
+        (lambda: run(chunk=0), ["chunk", "must be a whole number of at least 1, got 0"]),
+        (lambda: run(chunk="fast"), ['chunk, if not "auto", must be a whole number', "got 'fast'"]),
         (lambda: run(collect=("gate",)), ["'gate'", "did you mean 'gates'", "'c'"]),
         (lambda: Stack(()), ["a tuple of cells", "Stack((LSTM(64), LSTM(64)))", "got ()"]),
         (lambda: Stack(CELL), ["a tuple of cells", "got LSTM(hidden_size=4"]),
@@ -114,6 +131,12 @@ def test_wrong_arguments(wrong, parts):
             "no single step",
         ),
         (lambda: run(xs=jnp.ones((T, B, D), int)), "xs must be floating-point numbers"),
+        (lambda: run(xs=XS * 1j), "xs is complex, but LSTM is real"),
+        (lambda: run(cell=LSTM(4, forget_bias=jnp.ones(4))), "a setting of LSTM is unhashable"),
+        (lambda: run(cell=Undeclared(4)), "'scale', which is no field of its dataclass"),
+        (lambda: run(cell=OwnStep(4)), "OwnStep overrides step, which a GatedCell's fast path does not call"),
+        (lambda: LSTM(16, 32), "positional argument"),
+        (lambda: Recurrent(LSTM).init(jax.random.key(0), XS), "pass a cell, not its class"),
     ],
 )
 def test_wrong_types(wrong, part):
@@ -182,6 +205,14 @@ def test_a_cell_that_is_no_dataclass_is_told_so():
 def test_a_missing_method_is_named():
     with pytest.raises(NotImplementedError, match=r"NoUpdate must define update\(self, params, a, state\) -> state"):
         run(cell=NoUpdate())
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32"])
+def test_lengths_of_a_narrow_type(dtype):
+    """No type is too narrow to count to T."""
+    xs = jnp.ones((300, 2, D))
+    outputs, _ = run(xs=xs, lengths=np.array([100, 3], dtype))
+    assert (np.any(np.asarray(outputs), axis=-1).sum(axis=0) == [100, 3]).all()
 
 
 def test_lengths_are_clamped_under_jit():

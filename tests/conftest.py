@@ -23,6 +23,9 @@ import pytest  # noqa: E402
 
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("suite")
+# For scripts/mutate.py (--hypothesis-profile): whether a test fails, without the search for the smallest example.
+once = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+hypothesis.settings.register_profile("unshrunk", hypothesis.settings.get_profile("suite"), phases=once)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from lstm_jax import GRU, LSTM, Bidirectional, Cell, Elman, GatedCell, LSTMState, ResetBeforeGRU, Stack
-from lstm_jax.cell import bernoulli, row_keys
+from lstm_jax.cell import bernoulli, fold_in, row_keys
 from lstm_jax.initializers import dense
 
 
@@ -37,8 +37,8 @@ class EverythingState:
 
 @dataclass(frozen=True)
 class Everything(GatedCell):
-    """A gated cell that overrides every method: normed recurrence, peephole, projection, learned initial state,
-    a mask drawn once a sequence, zoneout drawn at every step, an integer in the state."""
+    """A gated cell that overrides every method: normed recurrence, peephole, gated projection, learned initial state,
+    a mask drawn once a sequence, input dropout and zoneout drawn at every step, an integer in the state."""
 
     hidden_size: int
     param_dtype: str = "float32"
@@ -74,8 +74,11 @@ class Everything(GatedCell):
         return params.replace(mask=jnp.where(keep, 1 / 0.7, 0.0))
 
     def project(self, params, xs, *, keys=None):
-        zone = None if keys is None else bernoulli(keys, 0.3, self.hidden_size)
-        return GatedCell.project(self, params, xs), zone
+        if keys is None:
+            return GatedCell.project(self, params, xs), None
+        # The input's too, so that the gradients of what depends on the inputs alone need the keys.
+        xs = jnp.where(bernoulli(fold_in(keys, 1), 0.8, xs.shape[-1]), xs, jnp.zeros_like(xs))
+        return GatedCell.project(self, params, xs), bernoulli(keys, 0.3, self.hidden_size)
 
     def mix(self, params, state):
         h = state.h if params.mask is None else state.h * params.mask.astype(state.h.dtype)
@@ -100,7 +103,9 @@ class Everything(GatedCell):
         return EverythingState(h=h, c=c, count=count + 1)
 
     def output(self, params, a, state):
-        return state.h @ params.w_p.astype(state.h.dtype)
+        # Of the pre-activations too, so that their cotangents come from here as well.
+        gated = jax.nn.sigmoid(a[0][..., : self.hidden_size].astype(state.h.dtype)) * state.h
+        return gated @ params.w_p.astype(state.h.dtype)
 
     def inspect(self, params, z, state):
         return {"normed": self.join(z, self.mix(params, state))[1]}

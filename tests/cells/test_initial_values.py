@@ -43,6 +43,7 @@ def test_chrono_biases_are_opposite_and_span_the_dependency():
     assert f.min() >= 0.0 and f.max() <= np.log(99.0) and len(set(f.tolist())) == H
     forgetting_time = np.exp(chrono(KEY, 4096, 100.0)[1])
     np.testing.assert_allclose(np.quantile(forgetting_time, [0, 0.5, 1]), [1, 50, 99], rtol=0.05)
+    assert forgetting_time.max() <= 99.0 * (1 + 1e-5), "up to t_max - 1 and no further, but for rounding"
 
 
 def test_identity_recurrence():

@@ -114,6 +114,12 @@ _GRU = _of(
         f"{ORACLES}[gru]",
     ),
     (
+        "gru-collected-gates-misnamed",
+        'GATES = ("r", "z", "n")',
+        'GATES = ("z", "r", "n")',
+        f"{COLLECT}_gates_of_both_grus",
+    ),
+    (
         "gru-reset-before-update-gate-flipped",
         "h = n + update * (state.h - n)",
         "h = state.h + update * (n - state.h)",
@@ -202,6 +208,12 @@ _INITIALIZERS = _of(
         "for k in jax.random.split(key, gates)]",
         "for k in [key] * gates]",
         f"{INITIAL}_recurrent_weights_are_orthogonal_in_each_gate",
+    ),
+    (
+        "input-and-recurrent-weights-from-one-key",
+        "w_h=per_gate(recurrent, key_h,",
+        "w_h=per_gate(recurrent, key_x,",
+        f"{INITIAL}_input_and_recurrent_weights_are_drawn_apart",
     ),
     (
         "chrono-sign",
@@ -344,6 +356,12 @@ _UNROLL = _of(
         f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
     ),
     (
+        "reset-to-the-state-given",
+        "xs, state, initial, Flow(",
+        "xs, state, state, Flow(",
+        f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
+    ),
+    (
         "step-keys-without-the-row",
         "rows = row_keys(key_steps, batch).reshape(-1)",
         "rows = jnp.broadcast_to(key_steps, batch).reshape(-1)",
@@ -382,6 +400,12 @@ _CHECKS = _of(
         "values.max() > steps or values.min() < 0",
         "values.min() < 0",
         f"{ERRORS}_wrong_arguments",
+    ),
+    (
+        "state-keeps-the-precision-it-came-in",
+        "jnp.asarray(x).astype(like.dtype)",
+        "jnp.asarray(x)",
+        f"{PROPERTIES}_dtype_policy[lstm]",
     ),
 )
 

@@ -96,7 +96,7 @@ def test_a_non_finite_run_fails_with_a_sentence(capsys, tmp_path):
         (["--length", "1"], "length must be at least 2, one step for each of the two markers, got 1."),
         (["--hidden-size", "0"], "hidden_size must be a whole number of at least 1, got 0."),
         (["--batch-size", "0"], "batch_size must be a whole number of at least 1, got 0."),
-        (["--evaluation-size", "0"], "evaluation_size must be a whole number of at least 1, got 0."),
+        (["--evaluation-size", "0"], "evaluation_size must be at least 2, to know the score's error, got 0."),
         (["--steps", "-5"], "steps must be a whole number of at least 1, got -5."),
         (["--learning-rate", "nan"], "learning_rate must be at least 0, got nan."),
         (["--clip-norm", "0"], "clip_norm must be above 0, got 0.0."),

@@ -235,10 +235,14 @@ def test_vmap_over_parameters_and_inputs(row):
 
 @every
 def test_dtype_policy(row):
-    """bfloat16 arithmetic on float32 parameters: h and outputs in bfloat16, memory and gradients in float32."""
+    """bfloat16 arithmetic on float32 parameters: h and outputs in bfloat16, memory and gradients in float32.
+
+    A state of another precision is taken, and brought to that.
+    """
     half = row.with_dtypes(param_dtype="float32", dtype="bfloat16")
     params, xs, _ = sequence(half, dtype="float32")
-    got = outcome(half, params, xs, half.initial_state(params, (B,)), chunk=4)
+    float32 = lambda x: x.astype("float32") if jnp.issubdtype(x.dtype, jnp.floating) else x  # noqa: E731
+    got = outcome(half, params, xs, jax.tree.map(float32, half.initial_state(params, (B,))), chunk=4)
     assert got["outputs"].dtype == jnp.bfloat16
     for path, leaf in jax.tree.flatten_with_path(got["last"])[0]:
         if jnp.issubdtype(leaf.dtype, jnp.floating):

@@ -30,6 +30,11 @@ def test_input_weights_are_glorot_in_each_gate():
     assert abs(w_x.mean()) < 0.01
 
 
+def test_input_and_recurrent_weights_are_drawn_apart():
+    params = Elman(H, recurrent="glorot").init(KEY, H)
+    assert np.abs(np.asarray(params.w_x - params.w_h)).max() > 0.1
+
+
 def test_forget_bias_is_on_the_forget_gate_alone():
     i, f, g, o = np.split(np.asarray(LSTM(H, forget_bias=2.5).init(KEY, 5).b), 4)
     np.testing.assert_array_equal(f, 2.5)

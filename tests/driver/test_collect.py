@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness import assert_equal, sequence
-from lstm_jax import GRU, LSTM, Bidirectional, Stack, unroll
+from lstm_jax import GRU, LSTM, Bidirectional, ResetBeforeGRU, Stack, unroll
 from oracles.equations import logistic
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -25,6 +25,18 @@ def test_gates_and_cell_state_of_an_lstm():
     assert_equal(got["c"], f * c + i * g)
     assert_equal(outputs, got["h"])
     assert_equal(last.c, got["c"][-1])
+
+
+@pytest.mark.parametrize("cell", [GRU(4, param_dtype="float64"), ResetBeforeGRU(4, param_dtype="float64")])
+def test_gates_of_both_grus(cell):
+    params, xs, state = sequence(cell)
+    got, _, collected = unroll(cell, params, xs, state, collect=("gates",))
+    gates = collected["gates"]
+    h = np.concatenate([np.asarray(state.h)[None], np.asarray(got)[:-1]])
+    a = np.asarray(xs) @ np.asarray(params.w_x) + h @ np.asarray(params.w_h) + np.asarray(params.b)
+    r, z, _ = np.split(logistic(a), 3, axis=-1)
+    assert_equal((gates["r"], gates["z"]), (r, z))
+    assert_equal((1 - z) * np.asarray(gates["n"]) + z * h, got)
 
 
 def test_collected_values_have_gradients():

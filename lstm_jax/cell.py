@@ -39,6 +39,8 @@ Key = jax.Array
 Params = Any
 State = Any
 BatchShape = tuple[int, ...]
+BATCH_AXIS = "batch"
+"""The axis of a device mesh over which the rows of a batch are laid out (`jax.set_mesh`)."""
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 
@@ -207,6 +209,9 @@ def row_keys(key: Key, batch_shape: BatchShape) -> Key:
     A row draws the same whatever the size of the batch and however it is laid out over devices.
     """
     rows = jnp.arange(int(np.prod(batch_shape, dtype=np.int64)))
+    if BATCH_AXIS in jax.sharding.get_abstract_mesh().manual_axes:
+        # Inside `jax.shard_map` these are one device's share of the rows.
+        rows += jax.lax.axis_index(BATCH_AXIS) * rows.size
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, rows).reshape(batch_shape)
 
 

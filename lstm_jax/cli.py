@@ -1,17 +1,23 @@
-"""The command line: ``lstm-jax run experiments.NAME --flag value`` and ``python -m experiments.NAME --flag value``.
+"""The command line: ``lstm-jax run EXPERIMENT --flag value`` and ``python -m experiments.NAME --flag value``.
+
+EXPERIMENT is a module (``experiments.adding``) or a file (``path/to/mine.py``) with a ``Config`` and a ``build``.
 
 Exit codes: 0 finished, 1 the run failed, 2 wrong arguments, 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import hashlib
 import importlib
 import importlib.metadata
+import importlib.util
+import io
 import json
-import signal
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -20,6 +26,7 @@ EXTRA = "pip install 'lstm-jax[experiments]'"
 REPOSITORY = "lstm_jax"
 USAGE = f"""\
 usage: lstm-jax run {EXPERIMENTS}.NAME [--flag value ...]
+       lstm-jax run path/to/mine.py [--flag value ...]
 
   run        run an experiment, or go on with it; its flags: lstm-jax run {EXPERIMENTS}.NAME --help
   --version  print the version
@@ -33,9 +40,15 @@ class RunOptions:
     seed: int = 0
     """All randomness of the run: initial parameters, data, noise."""
     workdir: str = ""
-    """The run folder; empty: runs/NAME/ and a hash of the settings. An existing run there goes on."""
+    """The run folder; empty: runs/NAME/ and a hash of the settings. A run that is there goes on."""
+    fresh: bool = False
+    """Start over: a run that is there is moved to a folder beside it."""
     checkpoint_every: float = 30.0
     """Seconds between two checkpoints."""
+    cores: int = 0
+    """CPU cores to share the batch out over, one device each; 0: all that this process may use."""
+    wandb: str = ""
+    """A project of Weights & Biases that gets the metrics, too; empty: none."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -52,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.stdout.write(f"{USAGE}\n{_known(_experiments_folder())}\n")
         case ["run", name, *flags]:
             module = _load(name)
-            run_experiment(module.Config, module.build, name=name.removeprefix(f"{EXPERIMENTS}."), argv=flags)
+            short = Path(name).stem if name.endswith(".py") else name.removeprefix(f"{EXPERIMENTS}.")
+            run_experiment(module.Config, module.build, name=short, command=f"lstm-jax run {name}", argv=flags)
         case [command, *_]:
             _fail(f"lstm-jax knows no command {command!r}; it knows: run.")
 
@@ -62,6 +76,7 @@ def run_experiment(
     build: Callable[[Any], Any],
     *,
     name: str,
+    command: str | None = None,
     argv: Sequence[str] | None = None,
 ) -> None:
     """Parse the flags of a configuration, run the experiment and show its result: an experiment's ``__main__``.
@@ -69,56 +84,143 @@ def run_experiment(
     Args:
         config_type: a frozen dataclass; each field is a flag, explained by the docstring below it.
         build: ``build(config) -> Experiment``; a ValueError of it is shown as one sentence.
-        name: the experiment's name, for the default run folder and the help text.
+        name: the experiment's name, for the default run folder.
+        command: how it was started, for the help text; None: ``python -m experiments.NAME``.
         argv: the flags; the process's own if None.
 
     Raises:
         SystemExit: with the exit code, unless the run finished.
     """
-    config, options = _parse(config_type, name, argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    config, options = _parse(config_type, command or f"python -m {EXPERIMENTS}.{name}", arguments)
     # Not before the flags are right: the answer to a typing error should not wait for jax.
+    from lstm_jax.cores import use_cpu_cores
     from lstm_jax.train import Interrupted, RunError, train
-    from lstm_jax.train.experiment import settings
+    from lstm_jax.train.settings import to_json
     from lstm_jax.train.state import check_seed
 
     try:
-        experiment = build(config)
         check_seed(options.seed)
         if not options.checkpoint_every >= 0:
             raise ValueError(f"checkpoint_every must be at least 0, got {options.checkpoint_every}.")
-    except ValueError as error:
-        _fail(str(error))
-    identity = {"seed": options.seed, "config": settings(config)}
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-    workdir = Path(options.workdir) if options.workdir else Path("runs") / name / digest
-    try:
-        result = train(experiment, seed=options.seed, workdir=workdir, checkpoint_every=options.checkpoint_every)
+        # Unless asked for, not insisted on: whoever calls this from a notebook has started JAX.
+        with contextlib.suppress(*() if options.cores else (RuntimeError,)):
+            use_cpu_cores(options.cores or None)
+        experiment = build(config)
+        workdir = Path(options.workdir) if options.workdir else _default_folder(name, options.seed, to_json(config))
+        result = train(
+            experiment,
+            seed=options.seed,
+            workdir=workdir,
+            fresh=options.fresh,
+            checkpoint_every=options.checkpoint_every,
+            wandb=options.wandb or None,
+        )
     except Interrupted as stop:
         _fail(str(stop), 128 + stop.signal_number)
     except KeyboardInterrupt:  # a second one, or one before there was anything to save
-        _fail("Stopped by Ctrl-C.", 128 + signal.SIGINT)
+        _fail("Stopped by Ctrl-C at once: the steps since the last checkpoint will be taken again.", 130)
     except RunError as error:
         _fail(str(error), 1)
+    except (ValueError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "use_cpu_cores" not in str(error):
+            raise
+        _fail(str(error))
     sys.stdout.write(f"{result}\nResult: {workdir / 'result.json'}\n{_picture(workdir)}\n")
 
 
-def _parse(config_type: type[Any], name: str, argv: Sequence[str] | None) -> tuple[Any, RunOptions]:
+def _default_folder(name: str, seed: int, config: Any) -> Path:
+    """``runs/NAME/`` and a hash of what identifies a run; more steps continue one, so they are left out."""
+    identity = {"seed": seed, "config": {field: value for field, value in config.items() if field != "steps"}}
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    return Path("runs") / name / digest
+
+
+def _parse(config_type: type[Any], command: str, arguments: list[str]) -> tuple[Any, RunOptions]:
     try:
         import tyro
     except ImportError:
         _fail(f"Running experiments needs the extra packages of {EXTRA}.", 1)
-    flat = Annotated[config_type, tyro.conf.arg(name="")]
-    both = dataclasses.make_dataclass(
-        "Run", [("experiment", flat), ("run", Annotated[RunOptions, tyro.conf.arg(name="")])], frozen=True
-    )
+    bare = tyro.conf.arg(name="")
+    fields = [("experiment", Annotated[config_type, bare]), ("run", Annotated[RunOptions, bare])]
+    both = dataclasses.make_dataclass("Run", fields, frozen=True)
     module = sys.modules.get(config_type.__module__)
-    parsed = tyro.cli(
-        both,
-        prog=f"python -m {EXPERIMENTS}.{name}",
-        description=getattr(module, "__doc__", None),
-        args=None if argv is None else list(argv),
-    )
+
+    def parse(flags: list[str]) -> Any:
+        return tyro.cli(
+            both,
+            prog=command,
+            description=getattr(module, "__doc__", None),
+            args=flags,
+            # Flags may stand in any order, those of a chosen cell too; --fresh has no opposite.
+            config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
+        )
+
+    if {"-h", "--help"} & set(arguments):
+        parse(arguments)
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told), _wide():
+            parsed = parse(arguments)
+    except SystemExit:
+        _fail(_unknown(arguments, parse) or f"{_first_sentence(told.getvalue())} All flags: {command} --help")
     return parsed.experiment, parsed.run
+
+
+@contextlib.contextmanager
+def _wide() -> Generator[None]:
+    """A terminal on which tyro breaks no line: what it says is taken apart."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "10000"
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
+
+
+def _unknown(arguments: list[str], parse: Callable[[list[str]], Any]) -> str | None:
+    """A sentence on the first flag, or choice like ``cell:lstm``, that there is not; None where all are known."""
+    flags, choices = set(), set()
+    for chosen in ([], *([choice] for choice in _help(parse, [], r"[\w.]+:[a-z][\w-]*"))):
+        flags |= _help(parse, chosen, r"--[\w.-]+")
+        choices |= set(chosen)
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        name = argument.split("=")[0]
+        if re.match(r"--\w", name) and name.replace("_", "-") not in flags:
+            return f"There is no flag {name}.{_nearest(name, flags)}"
+        is_value = before.startswith("--") and "=" not in before
+        if re.fullmatch(r"[\w.]+:[\w-]+", argument) and not is_value and argument not in choices:
+            return f"There is no {argument}.{_nearest(argument, choices)}"
+    return None
+
+
+def _help(parse: Callable[[list[str]], Any], chosen: list[str], pattern: str) -> set[str]:
+    """What of the help text has this form."""
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), _wide(), contextlib.suppress(SystemExit):
+        parse([*chosen, "--help"])
+    text = told.getvalue()
+    usage = text[: text.find("\n\n")] if ":" in pattern else text
+    return set(re.findall(pattern, usage))
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near else f" There is {', '.join(sorted(known))}."
+
+
+def _first_sentence(told: str) -> str:
+    """What tyro says in its box, up to the first rule, without frame and title."""
+    rows = [row.strip(" \u2502|") for row in told.splitlines()[1:]]
+    said = []
+    for row in rows:
+        if set(row) <= set("-\u2500\u2570\u256f+ "):
+            if said:
+                break
+            continue
+        said.append(row)
+    sentence = re.sub(r"^Error parsing (experiment|run)\.?[\w.]*: ", "", " ".join(said))
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
 
 
 def _picture(workdir: Path) -> str:
@@ -131,16 +233,32 @@ def _picture(workdir: Path) -> str:
 
 
 def _load(name: str) -> Any:
-    """The module of the experiment ``experiments.NAME``."""
-    folder = _experiments_folder()
-    short = name.removeprefix(f"{EXPERIMENTS}.")
-    if short == name or short not in _names(folder):
-        near = difflib.get_close_matches(short, _names(folder), n=1)
-        hint = f" Did you mean {EXPERIMENTS}.{near[0]}?" if near else ""
-        _fail(f"There is no experiment {name!r}.{hint} {_known(folder)}")
-    # A console script does not have the current folder on its path, `python -m` does.
-    sys.path.insert(0, str(folder.parent))
-    return importlib.import_module(name)
+    """The module of an experiment: of a file, or by its dotted name."""
+    if name.endswith(".py"):
+        from lstm_jax.train import RunError
+        from lstm_jax.train.run import module_at
+
+        try:
+            module = module_at(name)
+        except RunError as error:
+            _fail(str(error))
+    else:
+        # A console script does not have the current folder on its path, `python -m` does.
+        sys.path.insert(0, str(_experiments_folder().parent) if name.split(".")[0] == EXPERIMENTS else str(Path.cwd()))
+        try:
+            found = importlib.util.find_spec(name)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            folder = _experiments_folder()
+            near = difflib.get_close_matches(name.removeprefix(f"{EXPERIMENTS}."), _names(folder), n=1)
+            hint = f" Did you mean {EXPERIMENTS}.{near[0]}?" if near else ""
+            _fail(f"There is no experiment {name!r}.{hint} {_known(folder)}")
+        module = importlib.import_module(name)
+    missing = [part for part in ("Config", "build") if not hasattr(module, part)]
+    if missing:
+        _fail(f"{name} is no experiment: it has no {' and no '.join(missing)}.")
+    return module
 
 
 def _experiments_folder() -> Path:

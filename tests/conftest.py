@@ -14,6 +14,8 @@ if tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11):
     _flags.append("--xla_cpu_use_fusion_emitters=false")
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_flags])
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# The suite leaves nothing in the user's cache; the tests of the cache have one of their own.
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 
 from collections.abc import Iterator  # noqa: E402
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import jax.numpy as jnp
 import pytest
 
+from lstm_jax import load_run
 from lstm_jax.cli import main, run_experiment
 from tests.train import tiny
 
 ROOT = Path(__file__).parents[1]
-ADDING = ["run", "experiments.adding", "--length", "4", "--hidden-size", "2", "--batch-size", "2", "--steps", "3"]
+ADDING = ["run", "experiments.adding", "--length", "4", "--cell.hidden-size", "2", "--batch-size", "2", "--steps", "3"]
+HELP = "lstm-jax run experiments.adding --help"
 
 
 @pytest.fixture(autouse=True)
@@ -58,10 +60,20 @@ def _build(config):
 def test_the_run_folder_is_named_after_the_settings(capsys, tmp_path, monkeypatch):
     pytest.importorskip("tyro")
     monkeypatch.chdir(tmp_path)
-    for flags in (["--steps", "4"], ["--steps", "4", "--seed", "1"], ["--steps", "5"], ["--steps", "4"]):
+    for flags in (["--steps", "4"], ["--steps", "4", "--seed", "1"], ["--noise", "0.3"], ["--steps", "4"]):
         run_experiment(tiny.Config, _build, name="tiny", argv=flags)
     folders = list((tmp_path / "runs" / "tiny").iterdir())
     assert len(folders) == 3
+    capsys.readouterr()
+    # More steps are no other run: it goes on.
+    run_experiment(tiny.Config, _build, name="tiny", argv=["--steps", "5"])
+    assert len(list((tmp_path / "runs" / "tiny").iterdir())) == 3
+    assert "tiny: going on after step 4" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run_experiment(tiny.Config, _build, name="tiny", argv=["--steps", "4"])
+    assert "has already taken 5 steps, and at most 4 are asked for" in capsys.readouterr().err
+    run_experiment(tiny.Config, _build, name="tiny", argv=["--steps", "4", "--fresh"])
+    assert len(list((tmp_path / "runs" / "tiny").glob("*.old1"))) == 1
     assert f"Result: {Path('runs/tiny')}" in capsys.readouterr().out
 
 
@@ -82,7 +94,7 @@ def test_a_non_finite_run_fails_with_a_sentence(capsys, tmp_path):
     pytest.importorskip("tyro")
 
     def build(config):
-        return tiny.experiment(config, learning_rate=jnp.inf)
+        return tiny.experiment(config, init=lambda key: {"w": jnp.full(tiny.FEATURES, jnp.inf)})
 
     with pytest.raises(SystemExit) as stop:
         run_experiment(tiny.Config, build, name="tiny", argv=["--workdir", str(tmp_path)])
@@ -94,12 +106,22 @@ def test_a_non_finite_run_fails_with_a_sentence(capsys, tmp_path):
     ("flags", "sentence"),
     [
         (["--length", "1"], "length must be at least 2, one step for each of the two markers, got 1."),
-        (["--hidden-size", "0"], "hidden_size must be a whole number of at least 1, got 0."),
+        (["--cell.hidden-size", "0"], "hidden_size must be a whole number of at least 1, got 0. All flags: " + HELP),
         (["--batch-size", "0"], "batch_size must be a whole number of at least 1, got 0."),
         (["--evaluation-size", "0"], "evaluation_size must be at least 2, to know the score's error, got 0."),
         (["--steps", "-5"], "steps must be a whole number of at least 1, got -5."),
-        (["--learning-rate", "nan"], "learning_rate must be at least 0, got nan."),
-        (["--clip-norm", "0"], "clip_norm must be above 0, got 0.0."),
+        (
+            ["--optimizer.learning-rate", "nan"],
+            "optimizer.learning_rate must be at least 0 and finite, got nan. All flags: " + HELP,
+        ),
+        (
+            ["--optimizer.clip-norm", "0"],
+            "optimizer.clip_norm must be above 0, or None to leave it out; got 0.0. All flags: " + HELP,
+        ),
+        (
+            ["--optimizer.schedule", "linear", "--optimizer.warmup-steps", "9", "--steps", "9"],
+            "optimizer.warmup_steps must be below steps with a linear schedule: got 9, and steps is 9.",
+        ),
         (["--seed", "-1"], "seed must be at least 0 and below 2**31, got -1."),
         (["--checkpoint-every", "-1"], "checkpoint_every must be at least 0, got -1.0."),
     ],
@@ -110,12 +132,62 @@ def test_a_bad_value_is_one_sentence_before_any_work(capsys, tmp_path, flags, se
     assert not (tmp_path / "run").exists()
 
 
-def test_what_cannot_be_parsed_names_the_flag(capsys):
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--lenght", "3"], "There is no flag --lenght. Did you mean --length?"),
+        (["--lenght=3", "cell:gru"], "There is no flag --lenght. Did you mean --length?"),
+        (["--hidden-size", "3"], "There is no flag --hidden-size. Did you mean --cell.hidden-size?"),
+        (["--cell.hiden_size", "3"], "There is no flag --cell.hiden_size. Did you mean --cell.hidden-size?"),
+        (["cell:grru", "--cell.hidden-size", "3"], "There is no cell:grru. Did you mean cell:gru?"),
+        (
+            ["--length", "many"],
+            f"Error parsing --length: invalid literal for int() with base 10: 'many'. All flags: {HELP}",
+        ),
+        (
+            ["--optimizer.name", "adem"],
+            "invalid choice 'adem' for argument '--optimizer.name'. Expected one of ('adam', 'nadam', 'rmsprop', "
+            f"'lion', 'momentum', 'sgd'). All flags: {HELP}",
+        ),
+    ],
+)
+def test_what_cannot_be_parsed_is_one_sentence(capsys, flags, sentence):
     pytest.importorskip("tyro")
-    assert "Perhaps you meant: --length" in _refused(capsys, "run", "experiments.adding", "--lenght", "3")
-    assert "--length" in _refused(capsys, "run", "experiments.adding", "--length", "many")
-    told = _refused(capsys, "run", "experiments.adding", "--initialization", "crono")
-    assert "'chrono', 'forget-bias'" in told
+    assert _refused(capsys, "run", "experiments.adding", *flags) == sentence
+
+
+def test_a_cell_is_chosen_by_name_and_flags_stand_in_any_order(capsys, tmp_path):
+    pytest.importorskip("tyro")
+    for number, flags in enumerate((["cell:gru", "--cell.hidden-size", "3"], ["--cell.hidden-size", "3", "cell:gru"])):
+        folder = tmp_path / str(number)
+        main([*ADDING[:4], *flags, *ADDING[6:], "--evaluation-size", "8", "--workdir", str(folder)])
+        cell = json.loads((folder / "config.json").read_text())["config"]["cell"]
+        assert (cell["type"], cell["hidden_size"]) == ("lstm_jax.cells.gru:GRU", 3)
+
+
+MINE = """
+from dataclasses import dataclass
+from tests.train import tiny
+@dataclass(frozen=True)
+class Config(tiny.Config):
+    "Mine."
+    steps: int = 6
+def build(config):
+    return tiny.experiment(config, name="mine")
+"""
+
+
+def test_a_file_of_ones_own(capsys, tmp_path, monkeypatch):
+    pytest.importorskip("tyro")
+    (tmp_path / "mine.py").write_text(MINE)
+    main(["run", str(tmp_path / "mine.py"), "--workdir", str(tmp_path / "run"), "--noise", "0.2"])
+    assert capsys.readouterr().out.startswith("mine: not solved after 6 steps")
+    run = load_run(tmp_path / "run")
+    assert (run.config.steps, run.config.noise, run.experiment.name) == (6, 0.2, "mine")
+    assert _refused(capsys, "run", str(tmp_path / "nine.py")) == f"There is no file {tmp_path / 'nine.py'}."
+    (tmp_path / "empty.py").write_text("")
+    told = _refused(capsys, "run", str(tmp_path / "empty.py"))
+    assert told == f"{tmp_path / 'empty.py'} is no experiment: it has no Config and no build."
 
 
 def test_help_explains_every_setting(capsys):
@@ -131,7 +203,10 @@ def test_help_explains_every_setting(capsys):
 
 def test_unknown_experiments_and_commands(capsys):
     told = _refused(capsys, "run", "experiments.nope")
-    assert told == "There is no experiment 'experiments.nope'. The experiments are: experiments.adding."
+    assert told == (
+        "There is no experiment 'experiments.nope'. The experiments are: experiments.adding, experiments.copy_memory, "
+        "experiments.forecast."
+    )
     assert "Did you mean experiments.adding?" in _refused(capsys, "run", "experiments.ading")
     assert "Did you mean experiments.adding?" in _refused(capsys, "run", "adding")
     assert "experiments.adding" in _refused(capsys, "run")

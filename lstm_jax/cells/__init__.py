@@ -4,4 +4,7 @@ from lstm_jax.cells.elman import Elman
 from lstm_jax.cells.gru import GRU, ResetBeforeGRU
 from lstm_jax.cells.lstm import LSTM, LSTMState
 
-__all__ = ["GRU", "LSTM", "Elman", "LSTMState", "ResetBeforeGRU"]
+AnyCell = LSTM | GRU | ResetBeforeGRU | Elman
+"""The type of a setting that takes any of these cells: on the command line ``cell:lstm``, ``cell:gru`` ..."""
+
+__all__ = ["GRU", "LSTM", "AnyCell", "Elman", "LSTMState", "ResetBeforeGRU"]

@@ -20,14 +20,17 @@ from lstm_jax.driver.checks import (
     first_step,
 )
 from lstm_jax.driver.collect import Collecting
+from lstm_jax.driver.devices import over_devices
 from lstm_jax.driver.flow import Flow, select
 from lstm_jax.driver.hoisted import unroll_hoisted
 from lstm_jax.driver.pieces import auto_chunk
 from lstm_jax.driver.plain import unroll_plain
 from lstm_jax.driver.reverse_only import reverse_only
+from lstm_jax.driver.watched import unroll_watched, watching
 from lstm_jax.options import one_of, positive
 
 PATHS = {"hoisted": unroll_hoisted, "autodiff": unroll_plain}
+WATCHED = "watched"
 BACKENDS = ("auto", "scan")
 
 
@@ -142,6 +145,8 @@ def unroll(
     mask = None if mask is None else check_steps("mask", mask, xs)
     resets = None if resets is None else check_steps("resets", resets, xs)
     collect = (collect,) if isinstance(collect, str) else tuple(collect)
+    if watching():
+        vjp = WATCHED
     if vjp == "hoisted":
         params, xs, state = reverse_only((params, xs, state))
     plan = Plan(bool(reverse), None if isinstance(chunk, str) else int(chunk), bool(remat), vjp, collect)
@@ -177,6 +182,24 @@ def _unroll(
     resets: Array | None,
     key: Key | None,
 ) -> tuple[Any, State, Any]:
+    local = partial(_unroll_rows, cell, plan)
+    if plan.vjp == WATCHED:
+        return local(params, xs, state, lengths, mask, resets, key)
+    return over_devices(local, params, xs, state, lengths, mask, resets, key)
+
+
+def _unroll_rows(
+    cell: Cell,
+    plan: Plan,
+    params: Params,
+    xs: Array,
+    state: State,
+    lengths: Array | None,
+    mask: Array | None,
+    resets: Array | None,
+    key: Key | None,
+) -> tuple[Any, State, Any]:
+    """All of `unroll`'s work, on the rows that one device holds."""
     steps, batch = xs.shape[0], xs.shape[1:-1]
     keep = mask
     if lengths is not None:
@@ -207,7 +230,7 @@ def _run(
         return _run_parts(cell, plan, params, xs, state, initial, flow)
     z = first_step(cell, params, xs, flow.keys)
     check_step(cell, params, z, state)
-    path = PATHS[plan.vjp]
+    path = unroll_watched if plan.vjp == WATCHED else PATHS[plan.vjp]
     if xs.shape[0] == 0:
         # Nothing to cut into chunks.
         path = unroll_plain

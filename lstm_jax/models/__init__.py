@@ -1,5 +1,6 @@
 """Linen models for whole jobs, made of cells: one job a module."""
 
 from lstm_jax.models.regressor import SequenceRegressor
+from lstm_jax.models.tagger import SequenceTagger
 
-__all__ = ["SequenceRegressor"]
+__all__ = ["SequenceRegressor", "SequenceTagger"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,56 @@ def learning_curve(run_folder: str | os.PathLike[str]) -> Path:
     path.parent.mkdir(exist_ok=True)
     canvas.print_png(path)
     return path
+
+
+def forecast_against_truth(
+    path: Path, times: Sequence[str], columns: Mapping[str, np.ndarray], name: str, shown: int = 120
+) -> None:
+    """Draw the last ``shown`` rows of the truth, and over them forecasts that begin where the one before ends.
+
+    Args:
+        path: the PNG file.
+        times: labels of the rows, from that of the first window's first target on.
+        columns: "truth", "forecast" and others by name, each ``[W, horizon]``, a window a row.
+        name: the series.
+        shown: how many rows.
+        shown: how many rows.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    truth = columns["truth"]
+    windows, horizon = truth.shape
+    rows = windows + horizon - 1
+    known = np.concatenate([truth[:, 0], truth[-1, 1:]])
+    starts = range((windows - 1) % horizon, windows, horizon)
+    figure = Figure(figsize=(9, 4.5), dpi=150, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot(np.arange(rows), known, color="#333333", linewidth=1.2, label="truth")
+    styles = {"forecast": (_VALIDATION, 1.6, 1.0), "seasonal_naive": (_TARGET, 1.0, 0.7), "linear": (_TRAIN, 1.4, 1.0)}
+    for column, (color, width, alpha) in styles.items():
+        # Joined, so that one-row forecasts show; each begins where the one before ends.
+        at = np.concatenate([np.arange(start, start + horizon) for start in starts])
+        values = np.concatenate([columns[column][start] for start in starts])
+        axes.plot(at, values, color=color, linewidth=width, alpha=alpha, label=column.replace("_", " "))
+    first = max(0, rows - shown)
+    axes.set_xlim(first, rows - 1)
+    inside = np.concatenate([columns[c][max(0, first - horizon) :].ravel() for c in ("truth", "forecast")])
+    margin = 0.06 * (np.nanmax(inside) - np.nanmin(inside) or 1.0)
+    axes.set_ylim(np.nanmin(inside) - margin, np.nanmax(inside) + margin)
+    ticks = np.unique(np.linspace(first, rows - 1, 6).astype(int))
+    axes.set_xticks(ticks, [str(times[tick]) for tick in ticks], fontsize=8)
+    axes.set_ylabel(name)
+    axes.set_title(f"{name}: test rows, forecast {horizon} ahead", fontsize=10, loc="left")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(fontsize=9, ncols=4, loc="outside lower center", frameon=False)
+    path.parent.mkdir(exist_ok=True)
+    canvas.print_png(path)
 
 
 def _draw_curves(axes: "Axes", records: list[dict[str, Any]], metric: str) -> None:

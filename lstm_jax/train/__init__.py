@@ -3,6 +3,8 @@
 from lstm_jax.train.errors import Interrupted, NonFiniteError, RunError
 from lstm_jax.train.experiment import Experiment
 from lstm_jax.train.loop import train
+from lstm_jax.train.optimizer import Optimizer
 from lstm_jax.train.result import Result
+from lstm_jax.train.run import Run, load_run
 
-__all__ = ["Experiment", "Interrupted", "NonFiniteError", "Result", "RunError", "train"]
+__all__ = ["Experiment", "Interrupted", "NonFiniteError", "Optimizer", "Result", "Run", "RunError", "load_run", "train"]

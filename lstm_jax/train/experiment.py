@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import jax
-import optax
 
-from lstm_jax.options import positive
+from lstm_jax.data.buckets import Buckets
+from lstm_jax.options import one_of, positive
+from lstm_jax.train.optimizer import Optimizer
 
 Array = jax.Array
 Key = jax.Array
@@ -23,33 +25,36 @@ def _never(metrics: Metrics) -> bool:
 class Experiment:
     """One training task: where data, loss and scores come from, and when it is done. `lstm_jax.train.train` runs it.
 
-    All functions are pure and are traced by `jax.jit`; everything random comes from the key that they are given.
+    ``init``, ``batch``, ``loss``, ``evaluate`` and ``test`` are pure and are traced by `jax.jit`; everything random
+    comes from the key that they are given. Arrays that they close over (a data set in memory) become arguments of the
+    compiled program.
     """
 
     name: str
     """Names the run in files and messages."""
     init: Callable[[Key], Any]
     """``init(key) -> params``."""
-    batch: Callable[[Key, Array], Any]
+    batch: Callable[[Key, Array], Any] | Buckets
     """``batch(key, step) -> batch``: the training data of one step, a pytree. ``key`` is the same in all steps of a
-    run: fold the step in to generate data, or draw an epoch's permutation from it."""
-    loss: Callable[[Any, Any, Key], tuple[Array, dict[str, Array]]]
+    run: fold the step in to generate data, or draw an epoch's order from it (`lstm_jax.data.epoch_rows`). Sequences of
+    different lengths: `lstm_jax.data.Buckets`, one compiled branch a bucket."""
+    loss: Callable[[Any, Any, Key], tuple[Array, Mapping[str, Any]]]
     """``loss(params, batch, key) -> (loss, metrics)``: scalars; ``key`` differs in each step (dropout and the like)."""
-    evaluate: Callable[[Any, Key], dict[str, Array]]
-    """``evaluate(params, key) -> metrics``: scalars, on the data that ``key`` stands for. Validation always gets the
-    same key of a run, so that its scores compare; the test data are drawn from another one, once, after training."""
-    optimizer: Callable[[Any], optax.GradientTransformation]
-    """From the learning rate to the optax optimiser: ``optax.adam``, or
-    ``lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))``. The rate stays an argument of the
-    compiled program, so that another one compiles nothing."""
-    learning_rate: float | optax.Schedule
-    """A number, or an optax schedule of the step (whose own numbers are compiled in)."""
+    evaluate: Callable[[Any, Key], Mapping[str, Any]]
+    """``evaluate(params, key) -> metrics``: scalars, on validation data. ``key`` is the same at every validation of a
+    run, so that its scores compare."""
+    test: Callable[[Any, Key], Mapping[str, Any]] | None = None
+    """``test(params, key) -> metrics``, called once, after training. None: ``evaluate`` on another key, which is right
+    for data that are drawn from the key."""
+    optimizer: Optimizer = Optimizer()
     steps: int
     """How many optimiser steps at most."""
     batch_size: int
     """How many sequences ``batch`` gives; to count them."""
     metric: str
-    """The entry of ``evaluate``'s metrics that ``baseline`` and ``target`` speak of."""
+    """The entry of ``evaluate``'s metrics that decides which parameters are the best."""
+    goal: Literal["min", "max"] = "min"
+    """Whether a lower or a higher ``metric`` is better."""
     baseline: float
     """What a trivial model scores."""
     solved: Callable[[Metrics], bool] = _never
@@ -57,6 +62,8 @@ class Experiment:
     stop: Callable[[Metrics], bool] | None = None
     """Whether these validation metrics end the training; ``solved`` if None. A stricter rule than ``solved`` keeps
     a run from stopping at a lucky validation score that the test data do not confirm."""
+    patience: int | None = None
+    """Training also ends after this many validations in a row that are no better than the best; None: never."""
     target: float | None = None
     """The score from which on the task counts as solved: a line in the picture."""
     evaluate_every: int = 50
@@ -65,6 +72,12 @@ class Experiment:
     """Steps that run inside one jitted call: between two looks at the clock, the metrics and the signals."""
     log_every: int = 1
     """Steps between two training records of ``metrics.jsonl``."""
+    report: Callable[[Any, Path], None] | None = None
+    """``report(params, folder)``: draws pictures and writes tables into the run folder, after the test."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the person who starts the run, such as how many values are missing."""
+    fingerprint: str = ""
+    """Tells one data set from another: a run does not go on with other data than it began with."""
     config: Any = None
     """The settings that the experiment was built from, a dataclass or mapping: they identify a run."""
 
@@ -72,28 +85,22 @@ class Experiment:
         """Refuse what cannot be run."""
         for setting in ("steps", "batch_size", "evaluate_every", "steps_per_call", "log_every"):
             positive(setting, getattr(self, setting))
-        if not callable(self.learning_rate) and not self.learning_rate >= 0:
-            raise ValueError(f"learning_rate must be at least 0, got {self.learning_rate}.")
-        if not callable(self.optimizer):
+        if self.patience is not None:
+            positive("patience", self.patience)
+        one_of("goal", self.goal, ("min", "max"))
+        if not isinstance(self.optimizer, Optimizer):
             raise TypeError(
-                "Experiment.optimizer must be a function of the learning rate, such as optax.adam or "
-                "lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate)); "
-                f"got {type(self.optimizer).__name__}. The rate itself goes into Experiment.learning_rate."
+                "Experiment.optimizer must be a lstm_jax.train.Optimizer, such as Optimizer('adam', learning_rate="
+                f"1e-3), or a subclass of it with a transformation of your own; got {type(self.optimizer).__name__}."
             )
+        self.optimizer.check(self.steps)
 
     def stops(self, metrics: Metrics) -> bool:
         """Whether these validation metrics end the training."""
         return bool((self.stop or self.solved)(metrics))
 
-
-def settings(config: Any) -> Any:
-    """A configuration as JSON can hold it: dataclasses become dictionaries, tuples lists, paths strings."""
-    if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        return {field.name: settings(getattr(config, field.name)) for field in dataclasses.fields(config)}
-    if isinstance(config, Mapping):
-        return {str(name): settings(value) for name, value in config.items()}
-    if isinstance(config, (list, tuple)):
-        return [settings(value) for value in config]
-    if config is None or isinstance(config, (bool, int, float, str)):
-        return config
-    return str(config)
+    def better(self, score: float, than: float) -> bool:
+        """Whether a score of ``metric`` beats another one; a NaN beats nothing, and anything beats it."""
+        if than != than:
+            return score == score
+        return score < than if self.goal == "min" else score > than

@@ -1,14 +1,74 @@
-"""The run folder: which run it holds, and its files that are written whole or not at all."""
+"""The run folder: which run it holds, who is writing in it, and its files that are written whole or not at all."""
 
+import fcntl
 import json
 import os
+import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lstm_jax.train.errors import RunError
 
-CONFIG, METRICS, RESULT = "config.json", "metrics.jsonl", "result.json"
-_IDENTITY = ("experiment", "seed", "config")
+CONFIG, METRICS, RESULT, CHECKPOINTS = "config.json", "metrics.jsonl", "result.json", "checkpoints"
+_LOCK = "lock"
+_ELSEWHERE = "Choose another --workdir, or start over with --fresh, which moves the old run aside."
+
+
+class Folder:
+    """The folder of one run, locked for this process until it is closed."""
+
+    def __init__(self, path: Path, description: Mapping[str, Any], *, fresh: bool = False) -> None:
+        """Make ``path`` the folder of the run so described, or find that it already is.
+
+        Args:
+            path: the folder, made if it does not exist.
+            description: the content of ``config.json``. ``experiment``, ``seed`` and ``config`` identify the run, all
+                but the ``steps`` of the configuration unless ``steps_count`` is True: more steps continue a run.
+            fresh: begin anew; a run that is there is moved to a folder beside it.
+
+        Raises:
+            RunError: another process writes in it, it holds another run, or it cannot be written.
+        """
+        self.path = path
+        self._lock: int | None = None
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(path)
+            if fresh and _holds_a_run(path):
+                self._set_aside()
+            _check_identity(path, description)
+            write_json(path / CONFIG, description)
+        except OSError as error:
+            self.close()
+            raise RunError(f"Cannot write the run folder {path}: {error.strerror}.") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Use as a context, which gives the lock back."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Give the lock back."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the lock back; the file stays, because removing it would race with the next process."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _set_aside(self) -> None:
+        numbers = range(1, 10**6)
+        self.set_aside = next(
+            aside for n in numbers if not (aside := self.path.with_name(f"{self.path.name}.old{n}")).exists()
+        )
+        self.path.rename(self.set_aside)
+        self.path.mkdir()
+        self.close()
+        self._lock = _locked(self.path)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -19,59 +79,86 @@ def write_json(path: Path, content: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace the file's content in one step."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
-def claim(workdir: Path, description: dict[str, Any]) -> None:
-    """Make ``workdir`` the folder of the run so described, or find that it already is.
-
-    ``description`` holds ``experiment``, ``seed`` and ``config``, which identify the run, and what else a reader of the
-    folder needs.
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The content of one of the folder's JSON files, None if there is no such file.
 
     Raises:
-        RunError: the folder holds another run, or cannot be written.
+        RunError: it cannot be read, or holds no JSON object.
     """
-    path = workdir / CONFIG
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        if not path.exists() and ((workdir / RESULT).exists() or (workdir / "checkpoints").exists()):
-            raise RunError(f"{workdir} holds a run whose {CONFIG} is missing: choose another --workdir.")
-        if path.exists():
-            _refuse_other(workdir, json.loads(path.read_text(encoding="utf-8")), description)
-        write_json(path, description)
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise RunError(f"Cannot write the run folder {workdir}: {error.strerror}.") from error
+        raise RunError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
-        raise RunError(f"{path} is not readable as JSON ({error}): choose another --workdir.") from error
+        raise RunError(f"{path} is damaged, it is no JSON ({error}). {_ELSEWHERE}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged, it holds no JSON object. {_ELSEWHERE}")
+    return content
 
 
-def read_result(workdir: Path) -> dict[str, Any] | None:
-    """The finished run's result, or None while there is none."""
-    path = workdir / RESULT
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def _locked(path: Path) -> int:
+    """The descriptor of the folder's lock file; the system gives the lock back when the process ends, however."""
+    file = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(file, 200).decode(errors="replace").strip() or "another process"
+        os.close(file)
+        raise RunError(
+            f"{path} is in use by {holder}: wait until that run ends, or choose another --workdir."
+        ) from error
+    os.truncate(file, 0)
+    os.write(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    return file
 
 
-def _refuse_other(workdir: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
-    # Through JSON once, so that what is compared is what was written.
-    new = _flat({name: json.loads(json.dumps(here[name])) for name in _IDENTITY})
-    old = _flat({name: there.get(name) for name in _IDENTITY})
+def _holds_a_run(path: Path) -> bool:
+    return any((path / name).exists() for name in (CONFIG, METRICS, RESULT, CHECKPOINTS))
+
+
+def _check_identity(path: Path, description: Mapping[str, Any]) -> None:
+    there = read_json(path / CONFIG)
+    if there is None:
+        if _holds_a_run(path):
+            raise RunError(f"{path} holds a run whose {CONFIG} is missing. {_ELSEWHERE}")
+        return
+    new, old = identity(description), identity(there)
     differing = [name for name in sorted(old | new) if old.get(name) != new.get(name)]
     if differing:
         told = ", ".join(f"{name} ({old.get(name)!r} there, {new.get(name)!r} here)" for name in differing)
-        raise RunError(f"{workdir} holds a run with other settings: {told}. Choose another --workdir.")
+        raise RunError(f"{path} holds a run with other settings: {told}. {_ELSEWHERE}")
+
+
+def identity(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells one run from another: its settings by dotted name, the configuration's own by their bare names."""
+    config = description.get("config")
+    # Through JSON once, so that what is compared is what was written.
+    config = json.loads(json.dumps(config))
+    settings = _flat(config) if isinstance(config, dict) else {"config": config}
+    if not description.get("steps_count", False):
+        settings.pop("steps", None)
+    told = {"experiment": "experiment", "seed": "seed", "fingerprint": "the data"}
+    return {name: description.get(field) for field, name in told.items()} | settings
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in settings.items():
-        # The configuration's own fields are known by their bare names, as on the command line.
-        path = prefix + name if name != "config" or prefix else ""
         if isinstance(value, dict):
-            flat |= _flat(value, f"{path}." if path else "")
+            flat |= _flat(value, f"{prefix}{name}.")
         else:
-            flat[path or name] = value
+            flat[prefix + name] = value
     return flat

@@ -6,23 +6,25 @@ written down is ever saved, so a checkpoint and ``metrics.jsonl`` always agree.
 
 import contextlib
 import os
-import signal
 import time
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from lstm_jax.train import folder
+from lstm_jax.train import folder, processes
+from lstm_jax.train.cache import use_compilation_cache
 from lstm_jax.train.errors import Interrupted, NonFiniteError, RunError
-from lstm_jax.train.experiment import Experiment, settings
+from lstm_jax.train.experiment import Experiment
+from lstm_jax.train.nonfinite import find_non_finite
 from lstm_jax.train.progress import Silent, progress
 from lstm_jax.train.result import Result, provenance
-from lstm_jax.train.signals import Signals
-from lstm_jax.train.state import Records, TrainState, check_seed, compiled, initial_state, keys_of, programs
-from lstm_jax.train.writers import Metrics, read
+from lstm_jax.train.saved import Best, Saved, check_reached, describe
+from lstm_jax.train.settings import to_json
+from lstm_jax.train.signals import Signals, signal_name
+from lstm_jax.train.state import Records, TrainState, check_seed, compiled, devices_mesh, programs
+from lstm_jax.train.writers import Metrics, Wandb, read
 
 
 def train(
@@ -30,49 +32,80 @@ def train(
     *,
     seed: int = 0,
     workdir: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
     checkpoint_every: float = 30.0,
+    wandb: str | None = None,
     quiet: bool = False,
 ) -> Result:
     """Train until validation says stop or the steps are used up, then score the test data, once.
 
+    The parameters with the best validation score are the ones that are tested and returned. Each batch is laid out over
+    all devices of JAX (`lstm_jax.use_cpu_cores` makes one of each core), and of all processes of `jax.distributed`;
+    a batch that does not divide by their number is filled up with rows that count for nothing.
+
     With a ``workdir`` the run is kept there: called again with the same arguments it goes on from its last checkpoint,
-    to the same numbers as if it had never stopped, or gives its result if it is finished. Ctrl-C and SIGTERM save a
-    checkpoint first. Without one nothing is written.
+    to the same numbers as if it had never stopped, or gives its result if it is finished; with more ``steps`` it is
+    continued. Ctrl-C and SIGTERM save a checkpoint first. Without one nothing is written.
 
     Args:
         experiment: what to train.
         seed: all randomness of the run: initial parameters, data, noise; 0 <= seed < 2**31.
         workdir: the run folder, made if it does not exist.
+        fresh: start over; a run that is in ``workdir`` is moved to a folder beside it.
         checkpoint_every: seconds between two checkpoints; 0 saves after every call.
+        wandb: a project of Weights & Biases that gets the metrics, too.
         quiet: show no progress on stderr.
 
     Raises:
-        RunError: the folder holds another run or cannot be written, or the experiment's functions do not fit together.
-        NonFiniteError: the loss, a gradient or a parameter became infinite or not a number; names the step.
+        RunError: the folder holds another run, is in use or cannot be written; no checkpoint in it can be read; or the
+            experiment's functions do not fit together.
+        NonFiniteError: the loss, a gradient or a parameter became infinite or not a number; says where.
         Interrupted: Ctrl-C or SIGTERM, with a ``workdir`` only.
         ValueError: ``seed`` is out of range.
     """
     check_seed(seed)
+    if wandb is not None and workdir is None:
+        raise ValueError("wandb needs a workdir, which it keeps its files in.")
     path = None if workdir is None else Path(workdir)
-    if path is not None:
-        folder.claim(path, describe(experiment, seed))
+    about = describe(experiment, seed)
+    use_compilation_cache()
     with contextlib.ExitStack() as stack:
-        session = _Session(experiment, seed, path, checkpoint_every, quiet, stack)
-        if path is not None and (finished := folder.read_result(path)) is not None:
-            return Result(**finished, params=session.state.params, history=tuple(read(path)), workdir=path)
-        return session.finish(session.run())
+        stack.enter_context(jax.set_mesh(devices_mesh()))
+        _claim(stack, path, about, fresh)
+        session = _Session(experiment, seed, path, checkpoint_every, quiet or not processes.is_first(), stack)
+        if path is not None and (finished := folder.read_json(path / folder.RESULT)) is not None:
+            complete = finished["steps"] if finished["stopped"] else experiment.steps
+            if session.first < complete:  # more steps are asked for, or the last checkpoint is damaged
+                if processes.is_first():
+                    (path / folder.RESULT).unlink()
+            else:
+                check_reached(finished["steps"], experiment.steps, path)
+                return Result(**finished, params=session.saved.best.params, history=tuple(read(path)), workdir=path)
+        if path is not None:
+            check_reached(session.first, experiment.steps, path)
+        if wandb is not None and path is not None and processes.is_first():
+            session.writers = (Wandb(path, wandb, about),)
+        try:
+            return session.finish(*session.run())
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            raise RunError(
+                f"{experiment.name} ran out of memory on {jax.devices()[0].device_kind}: a smaller batch, shorter "
+                "sequences, or unroll's remat=True need less. What was saved is kept."
+            ) from error
 
 
-def describe(experiment: Experiment, seed: int) -> dict[str, Any]:
-    """The content of ``config.json``: what identifies the run, and what its pictures need."""
-    return {
-        "experiment": experiment.name,
-        "seed": seed,
-        "config": settings(experiment.config),
-        "metric": experiment.metric,
-        "baseline": experiment.baseline,
-        "target": experiment.target,
-    }
+def _claim(stack: contextlib.ExitStack, path: Path | None, about: dict[str, Any], fresh: bool) -> None:
+    """Lock the folder in the first process; every process learns whether that went well."""
+    error = None
+    if path is not None and processes.is_first():
+        try:
+            stack.enter_context(folder.Folder(path, about, fresh=fresh))
+        except RunError as refused:
+            error = refused
+    if processes.any_of(int(error is not None)):
+        raise error or RunError(f"The first process could not take the run folder {path}: see its message.")
 
 
 class _Call(NamedTuple):
@@ -98,83 +131,103 @@ class _Session:
         stack: contextlib.ExitStack,
     ) -> None:
         self.experiment, self.seed, self.workdir = experiment, seed, workdir
-        self.keys = keys_of(seed)
-        self.state = initial_state(experiment, self.keys)
+        functions = programs(experiment)
+        self.keys = functions.keys(np.int32(seed))
+        state = functions.init(self.keys)
+        self.saved = Saved(state, Best.none_yet(state.params))
+        self.rate = np.float32(experiment.optimizer.learning_rate)
         self.seconds = self.compile_seconds = 0.0
+        self.writers: tuple[Any, ...] = ()
         self.checkpoints = None
+        self.notes: list[str] = []
         if workdir is not None:
             from lstm_jax.train.checkpoint import Checkpoints  # orbax takes a second to import
 
-            self.checkpoints = stack.enter_context(Checkpoints(workdir / "checkpoints"))
-            if (restored := self.checkpoints.restore(self.state)) is not None:
-                self.state, meta = restored
-                self.seconds, self.compile_seconds = meta["seconds"], meta["compile_seconds"]
-        self.first = int(self.state.step)
+            self.checkpoints = stack.enter_context(Checkpoints(workdir / folder.CHECKPOINTS))
+            if (restored := self.checkpoints.restore(self.saved)) is not None:
+                self.saved = restored.saved
+                self.seconds, self.compile_seconds = restored.meta["seconds"], restored.meta["compile_seconds"]
+                self.notes = [f"{damage}; the one before it is used." for damage in restored.damaged]
+        self.first = int(self.saved.state.step)
         self.checkpoint_every, self.quiet, self.stack = checkpoint_every, quiet, stack
-        self.signals = Signals()
-        self.begun = self.saved = time.monotonic()
+        self.signals = Signals(quiet=quiet)
+        self.begun = self.last_save = time.monotonic()
 
-    def run(self) -> TrainState:
-        """Take the steps that are left; the final state."""
-        experiment, state = self.experiment, self.state
+    def run(self) -> tuple[Saved, bool]:
+        """Take the steps that are left; what is saved last, and whether a validation ended the training."""
+        experiment = self.experiment
         display = Silent() if self.quiet else progress(experiment.name, self.first, experiment.steps)
-        display.say(self._greeting())
+        for note in [*experiment.notes, *self.notes, self._greeting()]:
+            display.say(note)
         if self.workdir is not None:
             self.stack.enter_context(self.signals)
         self._compile()
-        self.metrics = self.stack.enter_context(Metrics(self.workdir, step=self.first))
+        folder_of_first = self.workdir if processes.is_first() else None
+        self.metrics = self.stack.enter_context(Metrics(folder_of_first, step=self.first, more=self.writers))
         # Killed between the last checkpoint and the result: the validation that ended the run is on record.
-        last = self.metrics.validation_at(self.first)
-        if last is not None and experiment.stops(_numbers(last)):
-            return state
+        last = self.metrics.last_validation()
+        ended = last is not None and last["step"] == self.first and self._ends(last)
+        if processes.any_of(int(ended)):
+            return self.saved, True
         self.progress = self.stack.enter_context(display)
         pending: _Call | None = None
+        received = processes.any_of(self.signals.received)
         while True:
             done = self.first if pending is None else pending.end
-            go_on = done < experiment.steps and self.signals.received is None
-            call = self._dispatch(state if pending is None else pending.state, done) if go_on else None
+            go_on = done < experiment.steps and not received
+            call = self._dispatch(self.saved.state if pending is None else pending.state, done) if go_on else None
             if pending is not None:
-                state = pending.state
                 if self._settle(pending):
-                    return state
-            if self.signals.received is not None:
-                self._interrupt(state)
+                    return self.saved, True
+                received = processes.any_of(self.signals.received)
+            if received:
+                self._interrupt(received)
             if call is None:
-                return state
+                return self.saved, False
             pending = call
 
-    def finish(self, state: TrainState) -> Result:
+    def finish(self, saved: Saved, stopped: bool) -> Result:
         """Score the test data and write the result."""
-        metrics = _floats(self.evaluate(state.params, self.keys.test))
-        steps = int(state.step)
+        experiment, best = self.experiment, saved.best
+        metrics = _floats(self.test(best.params, self.keys.test))
+        steps = int(saved.state.step)
+        self._save()
+        if experiment.report is not None and self.workdir is not None and processes.is_first():
+            experiment.report(jax.device_get(best.params), self.workdir)
         result = Result(
-            experiment=self.experiment.name,
+            experiment=experiment.name,
             seed=self.seed,
-            config=settings(self.experiment.config),
+            config=to_json(experiment.config),
             metrics=metrics,
-            metric=self.experiment.metric,
-            baseline=self.experiment.baseline,
-            solved=bool(self.experiment.solved(metrics)),
+            metric=experiment.metric,
+            baseline=experiment.baseline,
+            solved=bool(experiment.solved(metrics)),
+            stopped=stopped,
             steps=steps,
-            sequences=steps * self.experiment.batch_size,
+            best_step=int(best.step),
+            sequences=steps * experiment.batch_size,
             seconds=round(self._elapsed(), 3),
             compile_seconds=round(self.compile_seconds, 3),
-            params=state.params,
+            params=best.params,
             history=tuple(self.metrics.records),
             workdir=self.workdir,
             **provenance(),
         )
-        self._save(state)
         if self.workdir is not None and self.checkpoints is not None:
             # The result says that the run is finished: what it rests on must be on the disk before it.
             self.checkpoints.wait()
-            folder.write_json(self.workdir / folder.RESULT, result.to_json())
+            if processes.is_first():
+                folder.write_json(self.workdir / folder.RESULT, result.to_json())
         return result
 
     def _compile(self) -> None:
-        functions = programs(self.experiment)
-        self.advance, seconds = compiled(functions.advance, self.state, jnp.int32(0))
-        self.evaluate, more = compiled(functions.evaluate, self.state.params, self.keys.validation)
+        functions, state = programs(self.experiment), self.saved.state
+        self.advance, seconds = compiled(functions.advance, state, self.rate, np.int32(0))
+        self.evaluate, more = compiled(functions.evaluate, state.params, self.keys.validation)
+        self.test = self.evaluate
+        if functions.test is not functions.evaluate:
+            self.test, last = compiled(functions.test, state.params, self.keys.test)
+            more += last
         self.compile_seconds += seconds + more
         names = list(self.evaluate.out_info)
         if self.experiment.metric not in names:
@@ -187,7 +240,7 @@ class _Session:
         experiment = self.experiment
         every, size = experiment.evaluate_every, experiment.steps_per_call
         count = min(every - done % every, size - done % size, experiment.steps - done)
-        state, records = self.advance(state, jnp.int32(count))
+        state, records = self.advance(state, self.rate, np.int32(count))
         end = done + count
         validate = end % every == 0 or end == experiment.steps
         return _Call(done, end, state, records, self.evaluate(state.params, self.keys.validation) if validate else None)
@@ -201,6 +254,7 @@ class _Session:
             if step % self.experiment.log_every == 0:
                 numbers = {name: float(value[index]) for name, value in values.items()}
                 self.metrics.write({"step": step, "split": "train", **numbers})
+        self.saved = Saved(call.state, self.saved.best)
         if not bool(call.records.finite):
             self._refuse_non_finite(call, values, taken)
         validation = None
@@ -208,22 +262,35 @@ class _Session:
             validation = _floats(call.validation)
             clock = {"seconds": round(self._elapsed(), 3)}
             self.metrics.write({"step": call.end, "split": "validation", **validation, **clock})
+            score = validation[self.experiment.metric]
+            if self.saved.best.step < 0 or self.experiment.better(score, float(self.saved.best.score)):
+                self.saved = Saved(call.state, Best.at(call.end, score, call.state.params))
         name = self.experiment.metric
         told = "" if validation is None else f"validation {name} {validation[name]:.4g}"
         self.progress.update(call.end, float(values["loss"][taken - 1]), told)
-        if time.monotonic() - self.saved >= self.checkpoint_every:
-            self._save(call.state)
-        return validation is not None and self.experiment.stops(validation)
+        if processes.agreed(int(time.monotonic() - self.last_save >= self.checkpoint_every)):
+            self._save()
+        return validation is not None and self._ends(validation)
 
-    def _save(self, state: TrainState) -> None:
+    def _ends(self, validation: dict[str, Any]) -> bool:
+        """Whether this validation, the last one, ends the training."""
+        experiment = self.experiment
+        if experiment.stops({name: value for name, value in validation.items() if name not in _NOT_SCORES}):
+            return True
+        if experiment.patience is None:
+            return False
+        since = [r for r in self.metrics.records if r["split"] == "validation" and r["step"] > self.saved.best.step]
+        return len(since) >= experiment.patience
+
+    def _save(self) -> None:
         self.metrics.flush()
         if self.checkpoints is not None:
             meta = {"seconds": self._elapsed(), "compile_seconds": self.compile_seconds}
-            self.checkpoints.save(state, meta)
-        self.saved = time.monotonic()
+            self.checkpoints.save(int(self.saved.state.step), self.saved, meta)
+        self.last_save = time.monotonic()
 
     def _refuse_non_finite(self, call: _Call, values: dict[str, np.ndarray], taken: int) -> NoReturn:
-        self._save(call.state)
+        self._save()
         loss, norm = float(values["loss"][taken]), float(values["grad_norm"][taken])
         if not np.isfinite(loss):
             what = f"the loss is {loss}"
@@ -231,34 +298,33 @@ class _Session:
             what = f"the loss is {loss:.4g}, but the norm of its gradient is {norm}"
         else:
             what = "the update makes parameters infinite or not a number"
+        where = find_non_finite(self.experiment, call.state)
         kept = f" The state before it is kept in {self.workdir}." if self.workdir is not None else ""
-        raise NonFiniteError(
-            f"{self.experiment.name} stopped at step {call.start + taken + 1}: {what}.{kept} "
-            "A smaller learning rate or stronger gradient clipping may help."
-        )
+        raise NonFiniteError(f"{self.experiment.name} stopped at step {call.start + taken + 1}: {what}; {where}{kept}")
 
-    def _interrupt(self, state: TrainState) -> NoReturn:
-        self._save(state)
-        number = self.signals.received or signal.SIGTERM
-        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+    def _interrupt(self, number: int) -> NoReturn:
+        self._save()
+        if self.checkpoints is not None:
+            self.checkpoints.wait()
         raise Interrupted(
-            f"Stopped by {name} after step {int(state.step)} of {self.experiment.steps}, which is saved in "
-            f"{self.workdir}: the same command goes on from there.",
+            f"Stopped by {signal_name(number)} after step {int(self.saved.state.step)} of {self.experiment.steps}, "
+            f"which is saved in {self.workdir}: the same command goes on from there.",
             number,
         )
 
     def _greeting(self) -> str:
         begin = f"going on after step {self.first}" if self.first else "compiling"
         where = "" if self.workdir is None else f" in {self.workdir}"
-        return f"{self.experiment.name}: {begin}, at most {self.experiment.steps} steps{where}"
+        devices = jax.device_count()
+        on = f" on {devices} devices" if devices > 1 else ""
+        return f"{self.experiment.name}: {begin}{on}, at most {self.experiment.steps} steps{where}"
 
     def _elapsed(self) -> float:
         return self.seconds + time.monotonic() - self.begun
 
 
+_NOT_SCORES = {"step", "split", "seconds"}
+
+
 def _floats(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items()}
-
-
-def _numbers(record: dict[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in record.items() if name not in {"step", "split", "seconds"}}

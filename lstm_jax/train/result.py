@@ -31,8 +31,12 @@ class Result:
     """What a trivial model scores."""
     solved: bool
     """Whether the test metrics solve the task."""
+    stopped: bool
+    """Whether a validation ended the training, and not the number of steps."""
     steps: int
     """Optimiser steps taken."""
+    best_step: int
+    """The step with the best validation score: its parameters were tested."""
     sequences: int
     """Training sequences seen."""
     seconds: float
@@ -46,7 +50,7 @@ class Result:
     versions: dict[str, str]
     device: str
     params: Any = dataclasses.field(repr=False)
-    """The trained parameters."""
+    """The parameters with the best validation score."""
     history: tuple[dict[str, Any], ...] = dataclasses.field(repr=False)
     """The records of ``metrics.jsonl``."""
     workdir: Path | None = None

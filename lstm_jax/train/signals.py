@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM as a question that the loop asks between two calls, instead of an exception anywhere."""
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -11,8 +12,9 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM)
 class Signals:
     """Within this context the first signal is noted in ``received``; a second Ctrl-C or SIGTERM acts as it used to."""
 
-    def __init__(self) -> None:
-        self.received: int | None = None
+    def __init__(self, *, quiet: bool = True) -> None:
+        self.received: int = 0
+        self._quiet = quiet
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -31,3 +33,13 @@ class Signals:
         del frame
         self.received = number
         self.__exit__()
+        if not self._quiet:
+            # Not through sys.stderr: the main thread may be in the middle of a write to it.
+            os.write(
+                2, f"\n{signal_name(number)}: saving after this call of steps. Once more stops at once.\n".encode()
+            )
+
+
+def signal_name(number: int) -> str:
+    """What a person calls the signal."""
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

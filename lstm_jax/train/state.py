@@ -1,15 +1,19 @@
 """What training carries from step to step, and the compiled programs that carry it."""
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from lstm_jax.cell import BATCH_AXIS
+from lstm_jax.data.buckets import Buckets
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.experiment import Array, Experiment, Key
 
@@ -45,7 +49,7 @@ def check_seed(seed: int) -> int:
     return seed
 
 
-def keys_of(seed: int) -> Keys:
+def keys_of(seed: Any) -> Keys:
     """Keys of ``seed``; no stream can be had from another one."""
     root = jax.random.key(seed)
     return Keys(*(jax.random.fold_in(root, stream) for stream in (_INIT, _TRAIN, _VALIDATION, _TEST)))
@@ -58,86 +62,132 @@ class Records(NamedTuple):
     """How many steps changed the state, int32; fewer than asked for after a non-finite one."""
     finite: Array
     """False if the last attempted step was not finite: it is not in the state, but in ``metrics[taken]``."""
-    metrics: dict[str, Array]
+    metrics: Mapping[str, Any]
     """``loss``, ``grad_norm`` and the loss function's own, each ``[capacity]``, of which ``taken`` count."""
 
 
 class Programs(NamedTuple):
     """The jitted functions of an experiment. Seed and learning rate are arguments of theirs."""
 
+    keys: Callable[..., Keys]
+    """``keys(seed) -> keys``."""
     init: Callable[..., TrainState]
-    """``init(keys, learning_rate) -> state``; the rate is ignored where it is a schedule."""
+    """``init(keys) -> state``."""
     advance: Callable[..., tuple[TrainState, Records]]
-    """``advance(state, count) -> (state, records)``: at most ``steps_per_call`` steps."""
-    evaluate: Callable[..., dict[str, Array]]
+    """``advance(state, learning_rate, count) -> (state, records)``: at most ``steps_per_call`` steps."""
+    evaluate: Callable[..., Mapping[str, Any]]
     """``evaluate(params, key) -> metrics``."""
+    test: Callable[..., Mapping[str, Any]]
+    """``test(params, key) -> metrics``."""
+
+
+def data_key(state: TrainState) -> Key:
+    """The key that every batch of the run is drawn from."""
+    return jax.random.fold_in(state.key, _DATA)
+
+
+def loss_and_gradient(loss: Callable[..., Any], batch: Callable[[Key, Array], Any], state: TrainState) -> Any:
+    """``((loss, metrics), gradient)`` of the step after ``state``."""
+    key = jax.random.fold_in(jax.random.fold_in(state.key, _LOSS), state.step)
+    return jax.value_and_grad(loss, has_aux=True)(state.params, batch(data_key(state), state.step), key)
+
+
+def devices_mesh() -> jax.sharding.Mesh:
+    """All devices, of all processes, in a row: under it `lstm_jax.unroll` shares out the rows of a batch."""
+    return jax.make_mesh((jax.device_count(),), (BATCH_AXIS,), axis_types=(AxisType.Auto,))
 
 
 def programs(experiment: Experiment) -> Programs:
     """The experiment's programs; the same functions give the same programs, so that a new seed or rate finds them."""
-    rate = experiment.learning_rate
     return _programs(
         experiment.init,
         experiment.batch,
         experiment.loss,
         experiment.evaluate,
-        experiment.optimizer,
-        rate if callable(rate) else None,
+        experiment.test or experiment.evaluate,
+        _Update(experiment.optimizer, experiment.steps),
         experiment.steps_per_call,
+        devices_mesh(),
     )
 
 
-def initial_state(experiment: Experiment, keys: Keys) -> TrainState:
-    """The state before the first step."""
-    rate = experiment.learning_rate
-    value = jnp.zeros(()) if callable(rate) else jnp.asarray(rate, jnp.float32)
-    return programs(experiment).init(keys, value)
+@contextlib.contextmanager
+def captured_arrays_as_arguments() -> Generator[None]:
+    """Pass the arrays that traced functions close over as arguments, instead of printing them into the program."""
+    name = "jax_use_simplified_jaxpr_constants"
+    before = getattr(jax.config, name)
+    jax.config.update(name, True)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
 
 
 def compiled(function: Any, *args: Any) -> tuple[Any, float]:
     """Compile a jitted function for arguments like these, ahead of its first call: it, and the seconds that took."""
     start = time.perf_counter()
-    executable = function.lower(*args).compile()
+    with captured_arrays_as_arguments():
+        executable = function.lower(*args).compile()
     return executable, time.perf_counter() - start
+
+
+class _Update:
+    """An optimiser's transformation, equal to another one's that differs in the learning rate alone."""
+
+    def __init__(self, optimizer: Any, steps: int) -> None:
+        self._optimizer, self._steps = optimizer, steps
+        # vars, not fields: whatever a subclass holds counts.
+        settings = {name: value for name, value in vars(optimizer).items() if name != "learning_rate"}
+        self._identity = (
+            type(optimizer),
+            tuple(sorted(settings.items())),
+            steps if optimizer.depends_on_steps else None,
+        )
+
+    def __call__(self, learning_rate: Array) -> optax.GradientTransformation:
+        return self._optimizer.transformation(learning_rate, self._steps)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Update) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
 
 @functools.lru_cache(maxsize=8)
 def _programs(
     init: Callable[[Key], Any],
-    batch: Callable[[Key, Array], Any],
-    loss: Callable[..., tuple[Array, dict[str, Array]]],
-    evaluate: Callable[[Any, Key], dict[str, Array]],
-    optimizer: Callable[[Any], optax.GradientTransformation],
-    schedule: optax.Schedule | None,
+    batch: Callable[[Key, Array], Any] | Buckets,
+    loss: Callable[..., tuple[Array, Mapping[str, Any]]],
+    evaluate: Callable[[Any, Key], Mapping[str, Any]],
+    test: Callable[[Any, Key], Mapping[str, Any]],
+    update: _Update,
     capacity: int,
+    mesh: jax.sharding.Mesh,
 ) -> Programs:
-    def transformation(rate: Any) -> optax.GradientTransformation:
-        # The rate lives in the optimiser's state: a value baked into the program would compile anew for each rate.
-        def named(learning_rate: Any) -> optax.GradientTransformation:
-            return optimizer(learning_rate)
+    everywhere = NamedSharding(mesh, PartitionSpec())
 
-        build = optax.inject_hyperparams(named, hyperparam_dtype=jnp.float32)
-        return build(learning_rate=schedule if schedule is not None else rate)
-
-    def start(keys: Keys, rate: Array) -> TrainState:
+    def start(keys: Keys) -> TrainState:
         params = init(keys.init)
-        state = TrainState(jnp.int32(0), params, transformation(rate).init(params), keys.train)
+        state = TrainState(jnp.int32(0), params, update(jnp.float32(0)).init(params), keys.train)
         return jax.tree.map(_strong, state)
 
     @jax.jit  # jitted on its own so that advance, which needs its shapes before the loop, traces it once
-    def step(state: TrainState) -> tuple[TrainState, dict[str, Array], Array]:
-        data = batch(jax.random.fold_in(state.key, _DATA), state.step)
-        key = jax.random.fold_in(jax.random.fold_in(state.key, _LOSS), state.step)
-        (value, metrics), grads = jax.value_and_grad(loss, has_aux=True)(state.params, data, key)
-        updates, opt_state = transformation(0.0).update(grads, state.opt_state, state.params)
+    def step(state: TrainState, rate: Array) -> tuple[TrainState, Mapping[str, Any], Array]:
+        if isinstance(batch, Buckets):
+            branches = [functools.partial(loss_and_gradient, loss, draw) for draw in batch.batches]
+            (value, metrics), grads = jax.lax.switch(batch.index(data_key(state), state.step), branches, state)
+        else:
+            (value, metrics), grads = loss_and_gradient(loss, batch, state)
+        updates, opt_state = update(rate).update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.norm(grads)
         finite = jnp.isfinite(value) & jnp.isfinite(norm) & _all_finite(params)
         new = TrainState(state.step + 1, params, opt_state, state.key)
         return new, {**metrics, "loss": value, "grad_norm": norm}, finite
 
-    def advance(state: TrainState, count: Array) -> tuple[TrainState, Records]:
-        _, shapes, _ = jax.eval_shape(step, state)
+    def advance(state: TrainState, rate: Array, count: Array) -> tuple[TrainState, Records]:
+        _, shapes, _ = jax.eval_shape(step, state, rate)
         for name, metric in shapes.items():
             if metric.shape:
                 raise RunError(f"A metric is one number, but the loss function's {name!r} has shape {metric.shape}.")
@@ -148,7 +198,7 @@ def _programs(
 
         def body(carry: tuple[TrainState, Records]) -> tuple[TrainState, Records]:
             old, records = carry
-            new, metrics, finite = step(old)
+            new, metrics, finite = step(old, rate)
             metrics = jax.tree.map(lambda buffer, m: buffer.at[records.taken].set(m), records.metrics, metrics)
             # A non-finite step is not taken: the state before it stays, and the loop ends.
             kept = jax.tree.map(lambda after, before: jnp.where(finite, after, before), new, old)
@@ -156,7 +206,14 @@ def _programs(
 
         return jax.lax.while_loop(more, body, (state, Records(jnp.int32(0), jnp.bool_(True), buffers)))
 
-    return Programs(jax.jit(start), jax.jit(advance), jax.jit(evaluate))
+    def jitted(function: Callable[..., Any]) -> Any:
+        # Every device, and every process, holds all of the state: any of them can save it, and any number resume it.
+        return jax.jit(function, in_shardings=everywhere, out_shardings=everywhere)
+
+    scored = jitted(evaluate)
+    return Programs(
+        jitted(keys_of), jitted(start), jitted(advance), scored, scored if test is evaluate else jitted(test)
+    )
 
 
 def _all_finite(tree: Any) -> Array:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from experiments.adding import Config, build
-from lstm_jax import GRU
-from lstm_jax.train import train
+from lstm_jax import GRU, LSTM
+from lstm_jax.train import Optimizer, train
 
-SMALL = Config(length=8, hidden_size=16, batch_size=64, learning_rate=0.02, steps=1000, evaluation_size=500)
+SMALL = Config(
+    length=8, cell=LSTM(16), batch_size=64, optimizer=Optimizer(learning_rate=0.02), steps=1000, evaluation_size=500
+)
 
 
 def _biases(config):
@@ -38,7 +40,7 @@ def test_chrono_reaches_back_as_far_as_the_sequence():
 
 
 def test_forget_bias_is_the_control():
-    i, f, g, o = _biases(Config(initialization="forget-bias"))
+    i, f, g, o = _biases(Config(chrono=False))
     np.testing.assert_array_equal(f, 1)
     for gate in (i, g, o):
         assert not gate.any()
@@ -61,13 +63,13 @@ def test_steps_see_fresh_sequences_and_validation_others():
 
 
 def test_another_cell_takes_the_place_of_the_lstm():
-    config = dataclasses.replace(SMALL, steps=3)
-    result = train(build(config, cell=GRU(5)), quiet=True)
+    config = dataclasses.replace(SMALL, steps=3, cell=GRU(5))
+    result = train(build(config), quiet=True)
     assert result.params["params"]["Recurrent_0"]["cell"].w_h.shape[0] == 5
     assert result.steps == 3
 
 
 def test_the_shortest_sequences_can_be_built():
-    for initialization in ("chrono", "forget-bias"):
-        config = Config(length=2, initialization=initialization)
+    for chrono in (True, False):
+        config = Config(length=2, chrono=chrono)
         build(config).init(jax.random.key(0))

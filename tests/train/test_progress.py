@@ -13,7 +13,7 @@ def test_lines_tell_step_loss_validation_rate_and_time_left(capsys, monkeypatch)
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     train(experiment())
     first, *lines = capsys.readouterr().err.splitlines()
-    assert first == "tiny: compiling, at most 40 steps"
+    assert first == "tiny: compiling on 4 devices, at most 40 steps"
     assert lines[0].startswith("tiny  step 4/40  loss ")
     assert "steps/s  at most 0:0" in lines[0]
     assert any("validation mse " in line for line in lines)
@@ -39,7 +39,7 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     train(experiment())
     shown = terminal.getvalue()
-    assert "tiny: compiling, at most 40 steps" in shown
+    assert "tiny: compiling on 4 devices, at most 40 steps" in shown
     assert "40/40" in shown
     assert "steps/s" in shown
     assert " mse 0." in shown

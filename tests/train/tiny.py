@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from lstm_jax.train import Experiment, train
+from lstm_jax.train import Experiment, Optimizer, train
 
 FEATURES = 3
 
@@ -36,8 +35,7 @@ def experiment(config: Config = Config(), counter: Counter | None = None, **sett
     """Recover the sum of the inputs by linear regression."""
     defaults = {
         "name": "tiny",
-        "optimizer": optax.adam,
-        "learning_rate": 0.05,
+        "optimizer": Optimizer(learning_rate=0.05, clip_norm=None),
         "steps": config.steps,
         "batch_size": 4,
         "metric": "mse",

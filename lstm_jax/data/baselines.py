@@ -1,0 +1,127 @@
+"""Forecasts that a network has to beat, and the errors by which they are compared. All in NumPy.
+
+A forecast takes the context ``inputs [T, W]`` of W windows, oldest row first, and gives ``[W, horizon]``.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lstm_jax.options import positive
+
+
+def naive(inputs: np.ndarray, horizon: int) -> np.ndarray:
+    """Forecast ``[W, horizon]``: the last value of the context, again and again."""
+    return seasonal_naive(inputs, horizon, 1)
+
+
+def seasonal_naive(inputs: np.ndarray, horizon: int, season: int) -> np.ndarray:
+    """Forecast ``[W, horizon]``: the value one season before; beyond a season, the context's last season repeated.
+
+    Raises:
+        ValueError: the context is shorter than ``season`` rows.
+    """
+    inputs = _context(inputs)
+    steps = len(inputs)
+    if positive("season", season) > steps:
+        raise ValueError(f"A season of {season} rows needs a context of at least as many, but it has {steps}.")
+    return inputs[steps - season + np.arange(positive("horizon", horizon)) % season].T
+
+
+def fit_linear(inputs: np.ndarray, targets: np.ndarray, ridge: float = 0.0) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit a linear map, with an intercept, from the whole context to all horizons at once, by least squares.
+
+    Args:
+        inputs: ``[T, W]``, the contexts of the training windows.
+        targets: ``[W, H]``.
+        ridge: the weight of the squared coefficients (not of the intercept) beside the sum of squared errors. With 0
+            and fewer windows than rows of context, the smallest of the many solutions is taken.
+
+    Returns:
+        ``predict(inputs [T, V]) -> [V, H]``.
+
+    Raises:
+        ValueError: shapes that do not fit, a negative ``ridge``; from ``predict``, a context of another length.
+    """
+    inputs, targets = _context(inputs), np.asarray(targets)
+    if targets.ndim != 2 or len(targets) != inputs.shape[1] or not len(targets):
+        raise ValueError(
+            f"targets must be [W, H] with the W of inputs [T, W] and W at least 1, got {list(targets.shape)} for "
+            f"{list(inputs.shape)}."
+        )
+    if not ridge >= 0:
+        raise ValueError(f"ridge must be at least 0, got {ridge}.")
+    steps = len(inputs)
+    center, middle = inputs.mean(axis=1), targets.mean(axis=0)
+    # Centred, the intercept is out of the equations; the penalty is a row more for each coefficient.
+    left = np.concatenate([inputs.T - center, np.sqrt(ridge) * np.eye(steps)])
+    right = np.concatenate([targets - middle, np.zeros((steps, targets.shape[1]))])
+    weights = np.linalg.lstsq(left, right)[0]
+
+    def predict(inputs: np.ndarray) -> np.ndarray:
+        inputs = _context(inputs)
+        if len(inputs) != steps:
+            raise ValueError(f"The linear forecast was fitted on a context of {steps} rows, but got {len(inputs)}.")
+        return (inputs.T - center) @ weights + middle
+
+    return predict
+
+
+def detect_season(values: np.ndarray, max_season: int) -> int:
+    """The length of the season in rows, found in the training part; 1 if there is none.
+
+    The rule: of the differences from row to row, which take out trend and level, r(k) is the autocorrelation at lag k
+    (sum of products divided by the sum of squares, so that of a season and its multiples the season has the most). The
+    season is the k in 2 .. max_season, at most half the rows, with the highest peak, r(k-1) < r(k) >= r(k+1), if
+    r(k) > max(0.15, 4 / sqrt(N)). A smooth, long season under much noise, such as the year in daily temperatures,
+    hardly shows in differences and is not found.
+
+    Args:
+        values: ``[N]``, without gaps: those of training only, or the choice looks ahead.
+        max_season: the longest season to look for.
+
+    Raises:
+        ValueError: ``max_season`` is no whole number of at least 1, or ``values`` is not ``[N]`` or not finite.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise ValueError("values must be one series [N] of finite numbers; fill gaps with fill_missing first.")
+    changes = np.diff(values)
+    most = min(positive("max_season", max_season), len(values) // 2)
+    if most < 2 or np.ptp(changes) == 0:
+        return 1
+    changes = changes - changes.mean()
+    power = changes @ changes
+    r = np.array([changes[: len(changes) - lag] @ changes[lag:] for lag in range(most + 2)]) / power
+    lags = np.arange(2, most + 1)
+    peaks = lags[(r[lags] > r[lags - 1]) & (r[lags] >= r[lags + 1])]
+    if not len(peaks):
+        return 1
+    best = peaks[np.argmax(r[peaks])]
+    return int(best) if r[best] > max(0.15, 4 / np.sqrt(len(values))) else 1
+
+
+def mse(predictions: np.ndarray, targets: np.ndarray) -> float:
+    """Mean squared error, over everything."""
+    return float(np.mean(_errors(predictions, targets) ** 2))
+
+
+def mae(predictions: np.ndarray, targets: np.ndarray) -> float:
+    """Mean absolute error, over everything."""
+    return float(np.mean(np.abs(_errors(predictions, targets))))
+
+
+def _errors(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    predictions, targets = np.asarray(predictions), np.asarray(targets)
+    if predictions.shape != targets.shape:  # NumPy would broadcast [W] and [W, 1] to [W, W]
+        raise ValueError(f"predictions {list(predictions.shape)} and targets {list(targets.shape)} differ in shape.")
+    return predictions - targets
+
+
+def _context(inputs: np.ndarray) -> np.ndarray:
+    inputs = np.asarray(inputs)
+    if inputs.ndim != 2:
+        raise ValueError(
+            f"inputs must be [T, W], got the shape {list(inputs.shape)}; of [T, W, 1] pass inputs[..., 0]."
+        )
+    return inputs

@@ -1,0 +1,125 @@
+"""From a series to what a forecaster is trained on: gaps filled, parts cut in order of time, scaled, windows."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lstm_jax.data.table import DataError
+from lstm_jax.options import positive
+
+
+def fill_missing(values: np.ndarray) -> np.ndarray:
+    """Fill each gap with the last value before it, never with a later one: that would look ahead.
+
+    Only a gap at the very start, with nothing before it, takes the first value behind it, so that rows keep their
+    numbers; it lies in the training part. As many values are filled as ``values`` has NaN: `Series.missing`.
+
+    Args:
+        values: ``[N]``, NaN where missing.
+
+    Returns:
+        ``[N]``, a copy without NaN.
+
+    Raises:
+        DataError: all values are missing.
+    """
+    values = _series(values)
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        raise DataError(f"All {len(values)} values are missing: there is nothing to fill the gaps with.")
+    last = np.searchsorted(known, np.arange(len(values)), side="right") - 1
+    return values[known[np.maximum(last, 0)]]
+
+
+def chronological_split(n: int, fractions: Sequence[float] = (0.7, 0.15, 0.15)) -> tuple[slice, slice, slice]:
+    """Cut n rows into training, validation and test, in order of time.
+
+    Args:
+        n: how many rows.
+        fractions: the three parts' shares, positive, 1 together; the cuts are rounded to the nearest row.
+
+    Raises:
+        ValueError: other fractions, or so few rows that a part has none.
+    """
+    positive("n", n)
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"fractions must be three positive numbers with the sum 1, got {tuple(fractions)}.")
+    first, second = round(n * fractions[0]), round(n * (fractions[0] + fractions[1]))
+    if not 0 < first < second < n:
+        raise ValueError(
+            f"{n} rows are too few for three parts with the shares {tuple(fractions)}; use a longer series."
+        )
+    return slice(0, first), slice(first, second), slice(second, n)
+
+
+@dataclasses.dataclass(frozen=True)
+class Standardizer:
+    """Shift and scale to mean 0 and standard deviation 1 on the values that it was fitted on: those of training."""
+
+    mean: float
+    std: float
+
+    @classmethod
+    def fit(cls, values: np.ndarray) -> "Standardizer":
+        """Mean and standard deviation of ``values``, of any shape; of a constant the deviation is taken as 1.
+
+        Raises:
+            DataError: there are no values, or one is missing or infinite.
+        """
+        values = np.asarray(values, np.float64)
+        if not values.size or not np.isfinite(values).all():
+            raise DataError("A Standardizer needs finite values to fit; fill gaps with fill_missing first.")
+        if values.min() == values.max():  # the computed deviation of equal numbers need not be exactly 0
+            return cls(float(values.flat[0]), 1.0)
+        return cls(float(values.mean()), float(values.std()))
+
+    def apply(self, values: Any) -> Any:
+        """Values, NumPy's or JAX's, in standard units."""
+        return (values - self.mean) / self.std
+
+    def invert(self, values: Any) -> Any:
+        """Standard units back in the units of the series."""
+        return values * self.std + self.mean
+
+
+def windows(values: np.ndarray, context: int, horizon: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut every window whose targets lie entirely in the rows ``[start, stop)``, one a row, in order of time.
+
+    Its inputs are the ``context`` rows just before its targets. They may lie before ``start``: validation and test use
+    the past that is known by then, and no target is ever an input of another part before it.
+
+    Args:
+        values: ``[N]``.
+        context: T, how many rows a forecast sees.
+        horizon: H, how many rows it forecasts.
+        start: the first row that may be a target.
+        stop: the row behind the last one.
+
+    Returns:
+        ``inputs [T, W, 1]``, time first, and ``targets [W, H]``, copies of the dtype of ``values``.
+
+    Raises:
+        ValueError: sizes below 1, rows outside the series, or too few rows for a single window.
+    """
+    values = _series(values)
+    positive("context", context)
+    positive("horizon", horizon)
+    if not 0 <= start < stop <= len(values):
+        raise ValueError(f"Rows {start} to {stop} do not lie in a series of {len(values)} rows.")
+    first, needed = max(start, context), max(context - start, 0) + horizon
+    if stop - start < needed:
+        raise ValueError(
+            f"Rows {start} to {stop} are {stop - start}, but a window of context {context} and horizon {horizon} needs "
+            f"at least {needed} there; use a longer series or a shorter window."
+        )
+    cut = np.lib.stride_tricks.sliding_window_view(values[first - context : stop], context + horizon)
+    return cut[:, :context].T[..., None].copy(), cut[:, context:].copy()
+
+
+def _series(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 1:
+        raise ValueError(f"values must be one series [N], got the shape {list(values.shape)}.")
+    return values

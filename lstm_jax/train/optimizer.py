@@ -1,0 +1,92 @@
+"""The optimiser as settings: optax does the work."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import optax
+
+from lstm_jax.options import one_of
+
+RULES: dict[str, Callable[[], optax.GradientTransformation]] = {
+    "adam": optax.scale_by_adam,
+    "nadam": lambda: optax.scale_by_adam(nesterov=True),
+    "rmsprop": optax.scale_by_rms,
+    "lion": optax.scale_by_lion,
+    "momentum": lambda: optax.trace(decay=0.9),
+    "sgd": optax.identity,
+}
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """Clip the gradient, scale it by a rule, decay the weights, then take the step.
+
+    For a rule of your own subclass it and override `transformation`.
+    """
+
+    name: Literal["adam", "nadam", "rmsprop", "lion", "momentum", "sgd"] = "adam"
+    """The rule, with optax's defaults; momentum is 0.9."""
+    learning_rate: float = 1e-3
+    """The rate at its highest."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the rate goes after the warm-up: stays, or falls to 0 at the last step."""
+    warmup_steps: int = 0
+    """Steps over which the rate rises evenly from nearly 0."""
+    clip_norm: float | None = 1.0
+    """Gradients with a larger global norm are scaled down to it; None: never."""
+    weight_decay: float = 0.0
+    """Share of every parameter that a step takes away, times the rate, apart from the gradient (as in AdamW)."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        one_of("optimizer.name", self.name, RULES)
+        one_of("optimizer.schedule", self.schedule, SCHEDULES)
+        for setting in ("learning_rate", "warmup_steps", "weight_decay"):
+            value = getattr(self, setting)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"optimizer.{setting} must be at least 0 and finite, got {value}.")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"optimizer.clip_norm must be above 0, or None to leave it out; got {self.clip_norm}.")
+
+    @property
+    def depends_on_steps(self) -> bool:
+        """Whether an update depends on how many steps there will be: then a longer run is another run."""
+        return self.schedule != "constant"
+
+    def check(self, steps: int) -> None:
+        """Refuse a warm-up that leaves nothing to fall over ``steps``."""
+        if self.depends_on_steps and self.warmup_steps >= steps:
+            raise ValueError(
+                f"optimizer.warmup_steps must be below steps with a {self.schedule} schedule: got "
+                f"{self.warmup_steps}, and steps is {steps}."
+            )
+
+    def transformation(self, learning_rate: jax.Array, steps: int) -> optax.GradientTransformation:
+        """The optax optimiser for a run of ``steps``.
+
+        ``learning_rate`` is traced, so that another one compiles nothing: use it instead of ``self.learning_rate``.
+        """
+        parts: list[Any] = [RULES[self.name]()]
+        if self.clip_norm is not None:
+            parts.insert(0, optax.clip_by_global_norm(self.clip_norm))
+        if self.weight_decay:
+            parts.append(optax.add_decayed_weights(self.weight_decay))
+        parts.append(optax.scale_by_learning_rate(learning_rate))
+        if self.warmup_steps or self.depends_on_steps:
+            parts.append(optax.scale_by_schedule(self._course(steps)))
+        return optax.chain(*parts)
+
+    def _course(self, steps: int) -> optax.Schedule:
+        """The rate at each step as a share of its highest."""
+        left = max(1, steps - self.warmup_steps)
+        after = {
+            "constant": optax.constant_schedule(1.0),
+            "linear": optax.linear_schedule(1.0, 0.0, left),
+            "cosine": optax.cosine_decay_schedule(1.0, left),
+        }[self.schedule]
+        rise = optax.linear_schedule(1 / (self.warmup_steps + 1), 1.0, max(1, self.warmup_steps))
+        return optax.join_schedules([rise, after], [self.warmup_steps])

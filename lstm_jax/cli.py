@@ -17,7 +17,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -159,9 +159,12 @@ def _parse(config_type: type[Any], command: str, arguments: list[str]) -> tuple[
     if {"-h", "--help"} & set(arguments):
         parse(arguments)
     told = io.StringIO()
+    # What is chosen comes first: the flags of a cell may stand before or after its name.
+    chosen = list(_choices(arguments))
+    ordered = chosen + [argument for argument in arguments if argument not in chosen]
     try:
         with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told), _wide():
-            parsed = parse(arguments)
+            parsed = parse(ordered)
     except SystemExit:
         _fail(_unknown(arguments, parse) or f"{_first_sentence(told.getvalue())} All flags: {command} --help")
     return parsed.experiment, parsed.run
@@ -184,14 +187,22 @@ def _unknown(arguments: list[str], parse: Callable[[list[str]], Any]) -> str | N
     for chosen in ([], *([choice] for choice in _help(parse, [], r"[\w.]+:[a-z][\w-]*"))):
         flags |= _help(parse, chosen, r"--[\w.-]+")
         choices |= set(chosen)
-    for before, argument in zip(["", *arguments], arguments, strict=False):
+    for argument in arguments:
         name = argument.split("=")[0]
         if re.match(r"--\w", name) and name.replace("_", "-") not in flags:
             return f"There is no flag {name}.{_nearest(name, flags)}"
-        is_value = before.startswith("--") and "=" not in before
-        if re.fullmatch(r"[\w.]+:[\w-]+", argument) and not is_value and argument not in choices:
+    for argument in _choices(arguments):
+        if argument not in choices:
             return f"There is no {argument}.{_nearest(argument, choices)}"
     return None
+
+
+def _choices(arguments: list[str]) -> Iterator[str]:
+    """The arguments like ``cell:lstm`` that are no flag's value."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        is_value = before.startswith("--") and "=" not in before
+        if re.fullmatch(r"[\w.]+:[\w-]+", argument) and not is_value:
+            yield argument
 
 
 def _help(parse: Callable[[list[str]], Any], chosen: list[str], pattern: str) -> set[str]:

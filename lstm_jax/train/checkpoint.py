@@ -1,7 +1,12 @@
 """Checkpoints of a run. The only module that knows orbax."""
 
+import contextlib
+import gc
 import hashlib
+import logging
 import shutil
+import sys
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
@@ -100,7 +105,8 @@ class Checkpoints:
         damaged: list[str] = []
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                found = self._read(step, like)
+                with _only_the_first_error():
+                    found = self._read(step, like)
             except RunError:
                 raise
             except Exception as error:  # whatever a damaged file leads to
@@ -157,12 +163,35 @@ class Checkpoints:
         ) from error
 
 
+@contextlib.contextmanager
+def _only_the_first_error() -> Generator[None]:
+    """Orbax reads in many tasks: where one fails, the failures of the others are not to be told one by one."""
+    logger = logging.getLogger("asyncio")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    except Exception:
+        gc.collect()  # a task's failure is logged when the task is collected
+        told = sys.unraisablehook
+
+        def hook(unraisable: Any) -> None:
+            # The reads that are still under way find their event loop closed, in threads of their own.
+            if str(unraisable.exc_value) != "Event loop is closed":
+                told(unraisable)
+
+        sys.unraisablehook = hook
+        raise
+    finally:
+        logger.disabled = before
+
+
 def digest(tree: Any) -> str:
     """A checksum of every bit of a pytree's leaves: a disk that returns other bits than it was given is noticed."""
     total = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
         is_key = jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        total.update(np.ascontiguousarray(jax.random.key_data(leaf) if is_key else leaf).data)
+        total.update(np.asarray(jax.random.key_data(leaf) if is_key else leaf).tobytes())
     return total.hexdigest()
 
 

@@ -23,7 +23,7 @@ from lstm_jax.train.result import Result, provenance
 from lstm_jax.train.saved import Best, Saved, check_reached, describe
 from lstm_jax.train.settings import to_json
 from lstm_jax.train.signals import Signals, signal_name
-from lstm_jax.train.state import Records, TrainState, check_seed, compiled, devices_mesh, programs
+from lstm_jax.train.state import Records, TrainState, check_seed, devices_mesh, programs
 from lstm_jax.train.writers import Metrics, Wandb, read
 
 
@@ -222,14 +222,12 @@ class _Session:
 
     def _compile(self) -> None:
         functions, state = programs(self.experiment), self.saved.state
-        self.advance, seconds = compiled(functions.advance, state, self.rate, np.int32(0))
-        self.evaluate, more = compiled(functions.evaluate, state.params, self.keys.validation)
-        self.test = self.evaluate
-        if functions.test is not functions.evaluate:
-            self.test, last = compiled(functions.test, state.params, self.keys.test)
-            more += last
-        self.compile_seconds += seconds + more
-        names = list(self.evaluate.out_info)
+        begun = time.perf_counter()
+        self.advance = functions.advance.compile(state, self.rate, np.int32(0))
+        self.evaluate = functions.evaluate.compile(state.params, self.keys.validation)
+        self.test = functions.test.compile(state.params, self.keys.test)
+        self.compile_seconds += time.perf_counter() - begun
+        names = list(self.evaluate.result)
         if self.experiment.metric not in names:
             raise RunError(
                 f"Experiment.metric is {self.experiment.metric!r}, but evaluate gives {', '.join(names) or 'nothing'}."

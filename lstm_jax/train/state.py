@@ -1,21 +1,20 @@
 """What training carries from step to step, and the compiled programs that carry it."""
 
-import contextlib
 import functools
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType
 
 from lstm_jax.cell import BATCH_AXIS
 from lstm_jax.data.buckets import Buckets
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.experiment import Array, Experiment, Key
+from lstm_jax.train.program import Program, traced
 
 _INIT, _TRAIN, _VALIDATION, _TEST = range(4)
 _DATA, _LOSS = range(2)
@@ -67,17 +66,17 @@ class Records(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """The jitted functions of an experiment. Seed and learning rate are arguments of theirs."""
+    """The compiled functions of an experiment. Seed and learning rate are arguments of theirs."""
 
-    keys: Callable[..., Keys]
+    keys: Program
     """``keys(seed) -> keys``."""
-    init: Callable[..., TrainState]
+    init: Program
     """``init(keys) -> state``."""
-    advance: Callable[..., tuple[TrainState, Records]]
+    advance: Program
     """``advance(state, learning_rate, count) -> (state, records)``: at most ``steps_per_call`` steps."""
-    evaluate: Callable[..., Mapping[str, Any]]
+    evaluate: Program
     """``evaluate(params, key) -> metrics``."""
-    test: Callable[..., Mapping[str, Any]]
+    test: Program
     """``test(params, key) -> metrics``."""
 
 
@@ -109,26 +108,6 @@ def programs(experiment: Experiment) -> Programs:
         experiment.steps_per_call,
         devices_mesh(),
     )
-
-
-@contextlib.contextmanager
-def captured_arrays_as_arguments() -> Generator[None]:
-    """Pass the arrays that traced functions close over as arguments, instead of printing them into the program."""
-    name = "jax_use_simplified_jaxpr_constants"
-    before = getattr(jax.config, name)
-    jax.config.update(name, True)
-    try:
-        yield
-    finally:
-        jax.config.update(name, before)
-
-
-def compiled(function: Any, *args: Any) -> tuple[Any, float]:
-    """Compile a jitted function for arguments like these, ahead of its first call: it, and the seconds that took."""
-    start = time.perf_counter()
-    with captured_arrays_as_arguments():
-        executable = function.lower(*args).compile()
-    return executable, time.perf_counter() - start
 
 
 class _Update:
@@ -165,14 +144,11 @@ def _programs(
     capacity: int,
     mesh: jax.sharding.Mesh,
 ) -> Programs:
-    everywhere = NamedSharding(mesh, PartitionSpec())
-
     def start(keys: Keys) -> TrainState:
         params = init(keys.init)
         state = TrainState(jnp.int32(0), params, update(jnp.float32(0)).init(params), keys.train)
         return jax.tree.map(_strong, state)
 
-    @jax.jit  # jitted on its own so that advance, which needs its shapes before the loop, traces it once
     def step(state: TrainState, rate: Array) -> tuple[TrainState, Mapping[str, Any], Array]:
         if isinstance(batch, Buckets):
             branches = [functools.partial(loss_and_gradient, loss, draw) for draw in batch.batches]
@@ -187,7 +163,8 @@ def _programs(
         return new, {**metrics, "loss": value, "grad_norm": norm}, finite
 
     def advance(state: TrainState, rate: Array, count: Array) -> tuple[TrainState, Records]:
-        _, shapes, _ = jax.eval_shape(step, state, rate)
+        # Traced on its own: the loop needs the metrics' shapes before it begins.
+        one, (_, shapes, _) = traced(step, state, rate)
         for name, metric in shapes.items():
             if metric.shape:
                 raise RunError(f"A metric is one number, but the loss function's {name!r} has shape {metric.shape}.")
@@ -198,7 +175,7 @@ def _programs(
 
         def body(carry: tuple[TrainState, Records]) -> tuple[TrainState, Records]:
             old, records = carry
-            new, metrics, finite = step(old, rate)
+            new, metrics, finite = one(old, rate)
             metrics = jax.tree.map(lambda buffer, m: buffer.at[records.taken].set(m), records.metrics, metrics)
             # A non-finite step is not taken: the state before it stays, and the loop ends.
             kept = jax.tree.map(lambda after, before: jnp.where(finite, after, before), new, old)
@@ -206,14 +183,9 @@ def _programs(
 
         return jax.lax.while_loop(more, body, (state, Records(jnp.int32(0), jnp.bool_(True), buffers)))
 
-    def jitted(function: Callable[..., Any]) -> Any:
-        # Every device, and every process, holds all of the state: any of them can save it, and any number resume it.
-        return jax.jit(function, in_shardings=everywhere, out_shardings=everywhere)
-
-    scored = jitted(evaluate)
-    return Programs(
-        jitted(keys_of), jitted(start), jitted(advance), scored, scored if test is evaluate else jitted(test)
-    )
+    scored = Program(evaluate, mesh)
+    tested = scored if test is evaluate else Program(test, mesh)
+    return Programs(Program(keys_of, mesh), Program(start, mesh), Program(advance, mesh), scored, tested)
 
 
 def _all_finite(tree: Any) -> Array:

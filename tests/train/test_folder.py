@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+import os
+import sys
 
 import pytest
 
 from lstm_jax.train import Optimizer, RunError, train
+from lstm_jax.train.folder import Folder
 from lstm_jax.train.writers import cut_back, read
 from tests.train.tiny import Config, experiment
 
@@ -30,7 +33,7 @@ def test_result(run):
     assert set(wanted.split()) | {"versions", "device"} <= set(result)
     assert result["metrics"] == run.metrics
     assert result["versions"]["jax"]
-    assert 0 < result["compile_seconds"] < result["seconds"]
+    assert 0 <= result["compile_seconds"] < result["seconds"]
     assert str(run).startswith("tiny: not solved after 40 steps (160 sequences")
 
 
@@ -81,3 +84,77 @@ def test_cut_back_drops_later_records_and_a_torn_line(tmp_path):
     assert [record["step"] for record in read(tmp_path)] == [1, 2, 3]
     assert [record["step"] for record in cut_back(tmp_path, 2)] == [1, 2]
     assert (tmp_path / "metrics.jsonl").read_text() == "\n".join(lines[:2]) + "\n"
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    with Folder(tmp_path, {"experiment": "tiny", "seed": 0, "config": None}):
+        with pytest.raises(RunError, match=rf"is in use by process {os.getpid()} on \S+: wait until that run ends"):
+            train(experiment(), workdir=tmp_path, quiet=True)
+        assert not (tmp_path / "checkpoints").exists()
+    (tmp_path / "config.json").unlink()
+    train(experiment(Config(steps=4)), workdir=tmp_path, quiet=True)
+
+
+def test_fresh_moves_the_old_run_aside(tmp_path):
+    path = tmp_path / "run"
+    first = train(experiment(), workdir=path, quiet=True)
+    # Also a run of other settings, which would be refused.
+    second = train(experiment(Config(steps=4, noise=0.5)), workdir=path, fresh=True, quiet=True)
+    train(experiment(), workdir=path, fresh=True, quiet=True)
+    assert tuple(read(tmp_path / "run.old1")) == first.history
+    assert tuple(read(tmp_path / "run.old2")) == second.history
+    assert tuple(read(path)) != ()
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json"])
+def test_a_damaged_file_is_named(tmp_path, name):
+    train(experiment(Config(steps=4)), workdir=tmp_path, quiet=True)
+    (tmp_path / name).write_text("{")
+    with pytest.raises(RunError, match=rf"{name} is damaged, it is no JSON .*--fresh"):
+        train(experiment(Config(steps=4)), workdir=tmp_path, quiet=True)
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "split": "train"}\nnothing\n{"step": 2, "split": "train"}\n')
+    with pytest.raises(RunError, match=r"metrics\.jsonl, line 2 is damaged: 'nothing' is no record"):
+        read(tmp_path)
+
+
+def test_other_data_are_refused(tmp_path):
+    train(experiment(Config(steps=4), fingerprint="one"), workdir=tmp_path, quiet=True)
+    with pytest.raises(RunError, match=r"other settings: the data \('one' there, 'two' here\)"):
+        train(experiment(Config(steps=8), fingerprint="two"), workdir=tmp_path, quiet=True)
+
+
+class _FakeWandb:
+    """What of wandb is used."""
+
+    def __init__(self):
+        self.settings, self.logged, self.finished = {}, [], False
+
+    def init(self, **settings):
+        self.settings = settings
+        return self
+
+    def log(self, numbers, step):
+        self.logged.append((step, numbers))
+
+    def finish(self):
+        self.finished = True
+
+
+def test_wandb_gets_the_records(tmp_path, monkeypatch):
+    wandb = _FakeWandb()
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    result = train(experiment(Config(steps=10)), workdir=tmp_path, wandb="mine", quiet=True)
+    assert (wandb.settings["project"], wandb.settings["resume"]) == ("mine", "allow")
+    assert wandb.settings["config"]["config"]["steps"] == 10
+    assert [step for step, _ in wandb.logged] == [record["step"] for record in result.history]
+    assert wandb.logged[-1][1]["validation/mse"] == result.history[-1]["mse"]
+    assert wandb.finished
+
+
+def test_wandb_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(RunError, match="not installed: pip install wandb"):
+        train(experiment(Config(steps=10)), workdir=tmp_path, wandb="mine", quiet=True)

@@ -8,8 +8,11 @@ import numpy as np
 import optax
 import pytest
 
+from lstm_jax import LSTM, unroll
+from lstm_jax.data import Buckets
 from lstm_jax.train import NonFiniteError, Optimizer, RunError, train
-from tests.train.tiny import Config, Counter, experiment, losses
+from lstm_jax.train.state import programs
+from tests.train.tiny import FEATURES, Config, Counter, experiment, losses
 
 
 def test_equals_a_plain_loop():
@@ -65,6 +68,96 @@ def test_solved_stops_and_is_judged_on_the_test_data():
     assert validations[-1] != result.metrics["mse"]
 
 
+def _scores(*values):
+    """An evaluation whose score is each of ``values`` in turn, whatever the parameters are."""
+    table = jnp.asarray(values)
+
+    def evaluate(params, key):
+        del key
+        return {"mse": table[params["calls"].astype(jnp.int32) // 10 - 1] + 0 * params["w"][0]}
+
+    def init(key):
+        return {"w": jnp.ones(3), "calls": jnp.zeros(())}
+
+    def loss(params, batch, key):
+        del batch, key
+        return 0.5 * jnp.sum(params["w"] ** 2) - params["calls"], {}
+
+    return {"evaluate": evaluate, "init": init, "loss": loss, "test": lambda params, key: {"mse": params["calls"]}}
+
+
+def _counting(**settings):
+    """The tiny experiment, whose parameter ``calls`` counts its steps."""
+    optimizer = Optimizer("sgd", learning_rate=1.0, clip_norm=None)
+    return experiment(optimizer=optimizer, **settings)
+
+
+def test_the_best_validated_parameters_are_tested_and_returned():
+    result = train(_counting(**_scores(5, 3, 4, 3)), quiet=True)
+    assert (result.steps, result.best_step, float(result.params["calls"])) == (40, 20, 20)
+    assert result.metrics == {"mse": 20}
+    highest = train(_counting(goal="max", **_scores(5, 3, 9, 3)), quiet=True)
+    assert (highest.best_step, float(highest.params["calls"])) == (30, 30)
+
+
+def test_a_score_that_is_no_number_is_never_the_best():
+    assert train(_counting(**_scores(jnp.nan, 3, jnp.nan, 4)), quiet=True).best_step == 20
+
+
+@pytest.mark.parametrize(("patience", "steps"), [(1, 30), (2, 40), (None, 40)])
+def test_patience_ends_the_training(tmp_path, patience, steps):
+    tiny = _counting(patience=patience, **_scores(5, 3, 4, 3))
+    result = train(tiny, workdir=tmp_path, quiet=True)
+    assert (result.steps, result.best_step) == (steps, 20)
+    # Also for a run that was killed between the last checkpoint and its result.
+    (tmp_path / "result.json").unlink()
+    again = train(tiny, workdir=tmp_path, quiet=True)
+    assert (again.steps, again.best_step, again.history) == (result.steps, 20, result.history)
+
+
+def test_the_report_gets_the_best_parameters_and_the_folder(tmp_path):
+    seen = []
+    train(
+        _counting(report=lambda params, folder: seen.append((float(params["calls"]), folder)), **_scores(5, 3, 4, 3)),
+        workdir=tmp_path,
+        quiet=True,
+    )
+    assert seen == [(20, tmp_path)]
+
+
+def test_sequences_in_buckets_compile_a_branch_each():
+    rng, traces = np.random.default_rng(0), []
+    sequences = [rng.normal(size=(steps, 3)) for steps in rng.integers(1, 30, size=50)]
+    targets = np.array([sequence.sum() for sequence in sequences])
+    buckets = Buckets.of(sequences, targets, batch_size=8, count=3)
+
+    def loss(params, batch, key):
+        traces.append(batch["xs"].shape)
+        error = jnp.einsum("tbd,d->b", batch["xs"], params["w"]) - batch["targets"]
+        return jnp.sum(batch["weights"] * error**2) / batch["weights"].sum(), {"rows": batch["weights"].sum()}
+
+    epochs = 12
+    tiny = experiment(Config(steps=epochs * buckets.steps_per_epoch), batch=buckets, loss=loss)
+    result = train(tiny, quiet=True)
+    assert len(traces) == len(set(traces)) == 3
+    assert sum(record["rows"] for record in result.history if record["split"] == "train") == epochs * len(sequences)
+    assert result.history[-2]["loss"] < 0.5 * result.history[0]["loss"]
+
+
+def test_arrays_in_memory_are_no_constants_of_the_program():
+    table = jnp.asarray(np.random.default_rng(0).normal(size=(100_000, 3)), jnp.float32)
+
+    def batch(key, step):
+        rows = jax.random.randint(jax.random.fold_in(key, step), (4,), 0, len(table))
+        return table[rows], table[rows].sum(axis=-1)
+
+    tiny = experiment(batch=batch)
+    state = programs(tiny).init(programs(tiny).keys(np.int32(0)))
+    text = programs(tiny).advance.compile(state, np.float32(0.1), np.int32(1)).text()
+    assert len(text) < 200_000
+    assert train(tiny, quiet=True).steps == 40
+
+
 def test_seed_and_learning_rate_compile_nothing():
     counter, compilations = Counter(), []
 
@@ -91,10 +184,11 @@ def test_seed_and_learning_rate_compile_nothing():
 
 
 def test_a_schedule_is_followed():
-    """Adam's first updates are all of the size of the rate: linear falls from it to nothing."""
-    optimizer = Optimizer(learning_rate=0.1, schedule="linear", clip_norm=None)
-    moved = {n: train(experiment(Config(steps=4), optimizer=optimizer), quiet=True).params["w"] for n in (4,)}
-    assert moved[4].shape == (3,)
+    """Plain gradient descent on -calls: each step adds the rate of its own step."""
+    optimizer = Optimizer("sgd", learning_rate=1.0, schedule="linear", warmup_steps=4, clip_norm=None)
+    result = train(experiment(Config(steps=10), optimizer=optimizer, **_scores(1)), quiet=True)
+    rates = [0.2, 0.4, 0.6, 0.8, *(1 - step / 6 for step in range(6))]
+    assert float(result.params["calls"]) == pytest.approx(sum(rates), rel=1e-5)
 
 
 def _breaking(at, what):
@@ -132,14 +226,54 @@ class Exploding(Optimizer):
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("loss", "the loss is nan"),
-        ("gradient", "the norm of its gradient is"),
-        ("update", "the update makes parameters"),
+        ("loss", "the loss is nan; the recurrent layers' values are finite, so it arises after them. A smaller"),
+        (
+            "gradient",
+            r"its gradient is inf; every gradient is finite, the largest is 1e\+30 in w. A smaller",
+        ),
+        ("update", "the update makes parameters infinite or not a number; every gradient is finite"),
     ],
 )
 def test_a_non_finite_step_stops_the_run_and_is_named(what, sentence):
     with pytest.raises(NonFiniteError, match=f"tiny stopped at step 7: .*{sentence}"):
         train(_breaking(7, what), quiet=True)
+
+
+def test_a_non_finite_batch_is_named():
+    tiny = experiment()
+
+    def batch(key, step):
+        xs, targets = tiny.batch(key, step)
+        return {"xs": xs.at[2, 1].set(jnp.where(step == 6, jnp.inf, xs[2, 1])), "targets": targets}
+
+    def loss(params, batch, key):
+        return tiny.loss(params, (batch["xs"], batch["targets"]), key)
+
+    with pytest.raises(NonFiniteError, match="already the batch's entry xs at time index 2, row 1, is inf") as error:
+        train(experiment(batch=batch, loss=loss), quiet=True)
+    assert "learning rate" not in str(error.value)
+
+
+def test_tensor_and_time_of_a_non_finite_value_inside_a_recurrent_layer_are_named():
+    cell = LSTM(4)
+
+    def init(key):
+        return {"cell": cell.init(key, FEATURES), "w": jnp.ones(FEATURES)}
+
+    def batch(key, step):
+        return jax.random.normal(jax.random.fold_in(key, step), (12, 8, FEATURES)), step == 6
+
+    def loss(params, batch, key):
+        xs, broken = batch
+        xs = xs.at[9, 5, 1].set(jnp.where(broken, jnp.inf, xs[9, 5, 1]))
+        return jnp.mean(unroll(cell, params["cell"], xs)[0] ** 2), {}
+
+    with pytest.raises(
+        NonFiniteError, match="the first value that is not finite is z of recurrent layer 1, a LSTM, "
+    ) as e:
+        train(experiment(init=init, batch=batch, loss=loss, batch_size=8), quiet=True)
+    assert "step 7" in str(e.value)
+    assert "at time index 9, row 5. A smaller" in str(e.value)
 
 
 def test_a_non_finite_step_leaves_the_state_before_it(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstm_jax.train import Interrupted, train
+from lstm_jax.train import Interrupted, Optimizer, RunError, train
 from lstm_jax.train.signals import Signals
 from lstm_jax.train.writers import read
 from tests.train.tiny import Config, Counter, experiment, losses, raising
@@ -154,3 +155,31 @@ def test_a_finished_run_gives_its_result_again(tmp_path):
     _assert_same(again, first)
     assert again.to_json() == first.to_json()
     assert (tmp_path / "result.json").read_text() == written
+
+
+def test_more_steps_continue_a_finished_run(tmp_path):
+    first = train(experiment(Config(steps=20)), workdir=tmp_path, quiet=True)
+    assert (first.steps, first.stopped) == (20, False)
+    _assert_same(train(experiment(Config(steps=40)), workdir=tmp_path, quiet=True), train(experiment(), quiet=True))
+    with pytest.raises(RunError, match="already taken 40 steps, and at most 20 are asked for"):
+        train(experiment(Config(steps=20)), workdir=tmp_path, quiet=True)
+
+
+def test_a_run_that_was_stopped_by_its_validation_does_not_go_on(tmp_path):
+    first = train(experiment(stop=lambda metrics: metrics["mse"] < 1.0), workdir=tmp_path, quiet=True)
+    assert first.stopped
+    longer = experiment(Config(steps=80), stop=lambda metrics: metrics["mse"] < 1.0)
+    assert train(longer, workdir=tmp_path, quiet=True).steps == first.steps
+
+
+def test_steps_belong_to_a_run_whose_schedule_ends_with_them(tmp_path):
+    optimizer = Optimizer(learning_rate=0.05, schedule="cosine")
+    train(experiment(Config(steps=20), optimizer=optimizer), workdir=tmp_path, quiet=True)
+    with pytest.raises(RunError, match=r"other settings: steps \(20 there, 40 here\)"):
+        train(experiment(Config(steps=40), optimizer=optimizer), workdir=tmp_path, quiet=True)
+
+
+def test_a_finished_run_whose_last_checkpoint_is_lost_is_finished_again(tmp_path):
+    first = train(experiment(), workdir=tmp_path, checkpoint_every=0, quiet=True)
+    shutil.rmtree(tmp_path / "checkpoints" / "40")
+    _assert_same(train(experiment(), workdir=tmp_path, quiet=True), first)

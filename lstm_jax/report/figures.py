@@ -70,7 +70,6 @@ def forecast_against_truth(
         columns: "truth", "forecast" and others by name, each ``[W, horizon]``, a window a row.
         name: the series.
         shown: how many rows.
-        shown: how many rows.
 
     Raises:
         ImportError: matplotlib is not installed.

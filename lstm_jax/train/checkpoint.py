@@ -167,20 +167,19 @@ class Checkpoints:
 def _only_the_first_error() -> Generator[None]:
     """Orbax reads in many tasks: where one fails, the failures of the others are not to be told one by one."""
     logger = logging.getLogger("asyncio")
-    before = logger.disabled
-    logger.disabled = True
+    before, told = logger.disabled, sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        # A read that ends later, in a thread of its own, finds its event loop closed.
+        if str(unraisable.exc_value) != "Event loop is closed":
+            told(unraisable)
+
+    logger.disabled, sys.unraisablehook = True, hook
     try:
         yield
+        sys.unraisablehook = told
     except Exception:
         gc.collect()  # a task's failure is logged when the task is collected
-        told = sys.unraisablehook
-
-        def hook(unraisable: Any) -> None:
-            # The reads that are still under way find their event loop closed, in threads of their own.
-            if str(unraisable.exc_value) != "Event loop is closed":
-                told(unraisable)
-
-        sys.unraisablehook = hook
         raise
     finally:
         logger.disabled = before

@@ -183,3 +183,32 @@ def test_a_finished_run_whose_last_checkpoint_is_lost_is_finished_again(tmp_path
     first = train(experiment(), workdir=tmp_path, checkpoint_every=0, quiet=True)
     shutil.rmtree(tmp_path / "checkpoints" / "40")
     _assert_same(train(experiment(), workdir=tmp_path, quiet=True), first)
+
+
+def _events(workdir):
+    """TensorBoard's events, file by file: (step, tag) of every scalar, and the steps from which a file starts anew."""
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
+    for path in sorted((workdir / "tensorboard").iterdir(), key=lambda path: path.stat().st_mtime_ns):
+        content, at, scalars, begins = path.read_bytes(), 0, [], []
+        while at < len(content):
+            size = int.from_bytes(content[at : at + 8], "little")
+            event = event_pb2.Event.FromString(content[at + 12 : at + 12 + size])
+            at += 12 + size + 4
+            if event.HasField("session_log"):
+                begins.append(event.step)
+            scalars += [(event.step, value.tag) for value in event.summary.value]
+        yield begins, scalars
+
+
+def test_tensorboard_is_told_to_forget_what_is_taken_again(tmp_path):
+    stop = raising(2, lambda: OSError("out of luck"))
+    with pytest.raises(OSError, match="out of luck"):
+        train(experiment(stop=stop), workdir=tmp_path, checkpoint_every=0, quiet=True)
+    saved, last = sorted(int(path.name) for path in (tmp_path / "checkpoints").iterdir())
+    shutil.rmtree(tmp_path / "checkpoints" / str(last))
+    train(experiment(), workdir=tmp_path, quiet=True)
+    (_, before), (begins, after) = _events(tmp_path)
+    assert max(step for step, _ in before) == 20 > saved
+    assert begins == [saved + 1]
+    steps = [step for step, tag in after if tag == "train/loss"]
+    assert steps == list(range(saved + 1, 41))

@@ -1,0 +1,181 @@
+"""Rows over devices: the same numbers as on one device, and one sum over the devices in all."""
+
+import re
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, PartitionSpec
+
+from harness import assert_equal, mask, outcome, resets, sequence, weigh
+from lstm_jax import LSTM, Bidirectional, ResetBeforeGRU, Stack, unroll
+from lstm_jax.cell import row_keys
+from table import Everything
+
+STEPS, FLOAT64 = 5, {"param_dtype": "float64"}
+LSTM_4, RESET_3 = LSTM(4, **FLOAT64), ResetBeforeGRU(3, **FLOAT64)
+DROPOUT = Stack((Bidirectional(LSTM_4, RESET_3), Bidirectional(RESET_3, LSTM(2, **FLOAT64))), dropout=0.4)
+EVERYTHING = Everything(3, **FLOAT64)  # draws in `prepare` and at every step, counts in its state
+
+
+def _mesh(devices=4, types=AxisType.Auto, names=("batch",)):
+    shape = (devices, *(1 for _ in names[1:]))
+    return jax.make_mesh(shape, names, axis_types=(types,) * len(names), devices=jax.devices()[:devices])
+
+
+def _lengths(rows):
+    return jnp.array([0, 5, 3, 1, 4, 2, 5, 5])[:rows]
+
+
+def _assert_same_over_devices(cell, batch, devices=4, **options):
+    params, xs, state = sequence(cell, batch, STEPS)
+    expected = outcome(cell, params, xs, state, **options)
+    with jax.set_mesh(_mesh(devices)):
+        got = outcome(cell, params, xs, state, **options)
+    assert_equal(got, expected, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("rows", [8, 6, 3, 1])
+@pytest.mark.parametrize("cell", [LSTM_4, RESET_3, EVERYTHING, DROPOUT], ids=["lstm", "reset", "everything", "stack"])
+def test_outputs_states_and_gradients_are_those_of_one_device(cell, rows):
+    options = {"lengths": _lengths(rows), "mask": mask((rows,), STEPS), "resets": resets((rows,), STEPS)}
+    if cell in (EVERYTHING, DROPOUT):
+        options["key"] = jax.random.key(7)
+    _assert_same_over_devices(cell, (rows,), **options)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"lengths": _lengths(6)},
+        {"mask": mask((6,), STEPS)},
+        {"resets": resets((6,), STEPS)},
+        {"reverse": True, "lengths": _lengths(6), "chunk": 2},
+        {"remat": True, "chunk": 2},
+        {"vjp": "autodiff", "key": jax.random.key(7)},
+    ],
+    ids=lambda options: "-".join(options) or "plain",
+)
+@pytest.mark.parametrize("cell", [LSTM_4, EVERYTHING], ids=["lstm", "everything"])
+def test_every_option(cell, options):
+    _assert_same_over_devices(cell, (6,), **options)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("batch", [(), (3, 2), (4, 3)])
+def test_any_number_of_batch_axes(batch):
+    flow = {"mask": mask(batch, STEPS), "resets": resets(batch, STEPS)}
+    _assert_same_over_devices(DROPOUT, batch, key=jax.random.key(7), **flow)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("rows", [4, 3])
+def test_two_of_four_devices(rows):
+    _assert_same_over_devices(EVERYTHING, (rows,), 2, key=jax.random.key(7))
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("rows", [8, 3])
+def test_the_initial_state_and_collected_values(rows):
+    """Without a given state; with a third result, that of a composite nested."""
+    params, xs, _ = sequence(DROPOUT, (rows,), STEPS)
+    run = jax.jit(partial(unroll, DROPOUT, key=jax.random.key(7), lengths=_lengths(rows), collect=("h",)))
+    expected = run(params, xs)
+    with jax.set_mesh(_mesh()):
+        got = run(params, xs)
+    assert got[2][0][0]["h"].shape == (STEPS, rows, 4)
+    assert_equal(got, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "shares"),
+    [
+        ({}, 4),
+        ({"devices": 2}, 2),
+        ({"names": ("batch", "model")}, 4),
+        ({"names": ("rows",)}, 1),
+        ({"types": AxisType.Explicit}, 1),
+    ],
+    ids=["four", "two", "beside-another-axis", "no-batch-axis", "explicit"],
+)
+def test_each_device_computes_its_share(mesh, shares):
+    """Which rows a cell's methods see: those of one device."""
+    params, xs = LSTM(4).init(jax.random.key(0), 2), jnp.zeros((STEPS, 8, 2))
+    with jax.set_mesh(_mesh(**mesh)):
+        text = jax.jit(partial(unroll, LSTM(4))).lower(params, xs).as_text()
+    assert set(re.findall(r"dot_general.*tensor<(\d+)x4xf32>, tensor<4x16xf32>", text)) == {str(8 // shares)}
+
+
+def test_inside_a_shard_map_rows_draw_as_in_the_whole_batch():
+    cell, batch = EVERYTHING, (8, 2)
+    with jax.enable_x64(True):
+        params, xs, state = sequence(cell, batch, STEPS)
+        key = jax.random.key(7)
+        run = lambda xs, state: unroll(cell, params, xs, state, key=key)  # noqa: E731
+        row, step = PartitionSpec("batch"), PartitionSpec(None, "batch")
+        with jax.set_mesh(_mesh()):
+            shared = jax.shard_map(run, in_specs=(step, row), out_specs=(step, row), check_vma=False)
+            got = jax.jit(shared)(xs, state)
+        assert_equal(got, jax.jit(run)(xs, state), rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [(8,), (8, 3)])
+def test_row_keys_inside_a_shard_map(batch):
+    key = jax.random.key(3)
+    local = lambda: jax.random.key_data(row_keys(key, (batch[0] // 4, *batch[1:])))  # noqa: E731
+    with jax.set_mesh(_mesh()):
+        got = jax.jit(jax.shard_map(local, out_specs=PartitionSpec("batch"), check_vma=False))()
+    expected = [jax.random.key_data(jax.random.fold_in(key, row)) for row in range(np.prod(batch))]
+    np.testing.assert_array_equal(got, np.reshape(expected, (*batch, 2)))
+
+
+def _computations(text):
+    """The computations of an HLO module by name, each as its lines."""
+    found = {}
+    for line in text.splitlines():
+        if head := re.match(r"(?:ENTRY )?%([\w.\-]+) \(.*\{$", line):
+            lines = found[head[1]] = []
+        elif found:
+            lines.append(line)
+    return found
+
+
+def _inside_loops(computations):
+    """Names of all computations that a loop's body calls, however deep."""
+    called = {
+        name: set(re.findall(r"%([\w.\-]+)", "\n".join(lines))) & computations.keys()
+        for name, lines in computations.items()
+    }
+    reached, ahead = (
+        set(),
+        [body for lines in computations.values() for body in re.findall(r"body=%([\w.\-]+)", "\n".join(lines))],
+    )
+    while ahead:
+        if (name := ahead.pop()) not in reached:
+            reached.add(name)
+            ahead += called[name]
+    return reached
+
+
+@pytest.mark.parametrize(
+    "cell", [LSTM(4), ResetBeforeGRU(3), Stack((LSTM(4), LSTM(3)))], ids=["lstm", "reset", "stack"]
+)
+@pytest.mark.parametrize("rows", [8, 6])
+def test_the_gradients_meet_once_and_outside_of_every_loop(cell, rows):
+    params = cell.init(jax.random.key(0), 2)
+    loss = lambda params, xs: weigh(unroll(cell, params, xs, chunk=5))  # noqa: E731
+    with jax.set_mesh(_mesh()):
+        text = jax.jit(jax.grad(loss)).lower(params, jnp.zeros((20, rows, 2))).compile().as_text()
+    computations = _computations(text)
+    loops = _inside_loops(computations)
+    assert len(loops) >= 2
+    reductions = [
+        name for name, lines in computations.items() for line in lines if re.search(r" all-reduce(-start)?\(", line)
+    ]
+    assert len(reductions) == 1
+    assert not loops & set(reductions)

@@ -211,7 +211,7 @@ def row_keys(key: Key, batch_shape: BatchShape) -> Key:
     rows = jnp.arange(int(np.prod(batch_shape, dtype=np.int64)))
     if BATCH_AXIS in jax.sharding.get_abstract_mesh().manual_axes:
         # Inside `jax.shard_map` these are one device's share of the rows.
-        rows += jax.lax.axis_index(BATCH_AXIS) * rows.size
+        rows += jax.lax.axis_index(BATCH_AXIS).astype(rows.dtype) * rows.size
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, rows).reshape(batch_shape)
 
 

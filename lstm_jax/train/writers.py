@@ -61,7 +61,10 @@ class TensorBoard:
     def __init__(self, workdir: Path, purge_step: int) -> None:
         from tensorboardX import SummaryWriter
 
-        self._writer = SummaryWriter(str(workdir / "tensorboard"), purge_step=purge_step)
+        # Named by its first step, too: tensorboardX would write over a file of the same second.
+        self._writer = SummaryWriter(
+            str(workdir / "tensorboard"), purge_step=purge_step, filename_suffix=f".from{purge_step}"
+        )
 
     def write(self, record: Record) -> None:
         """Add one point to each number's curve, ``split/name``."""

@@ -38,8 +38,11 @@ def _assert_same_over_devices(cell, batch, devices=4, **options):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("rows", [8, 6, 3, 1])
-@pytest.mark.parametrize("cell", [LSTM_4, RESET_3, EVERYTHING, DROPOUT], ids=["lstm", "reset", "everything", "stack"])
+@pytest.mark.parametrize(
+    ("cell", "rows"),
+    [(EVERYTHING, 8), (EVERYTHING, 6), (EVERYTHING, 3), (EVERYTHING, 1), (LSTM_4, 6), (RESET_3, 6), (DROPOUT, 6)],
+    ids=lambda value: value if isinstance(value, int) else type(value).__name__,
+)
 def test_outputs_states_and_gradients_are_those_of_one_device(cell, rows):
     options = {"lengths": _lengths(rows), "mask": mask((rows,), STEPS), "resets": resets((rows,), STEPS)}
     if cell in (EVERYTHING, DROPOUT):
@@ -52,43 +55,40 @@ def test_outputs_states_and_gradients_are_those_of_one_device(cell, rows):
     "options",
     [
         {},
-        {"lengths": _lengths(6)},
         {"mask": mask((6,), STEPS)},
-        {"resets": resets((6,), STEPS)},
         {"reverse": True, "lengths": _lengths(6), "chunk": 2},
-        {"remat": True, "chunk": 2},
-        {"vjp": "autodiff", "key": jax.random.key(7)},
+        {"remat": True, "chunk": 2, "resets": resets((6,), STEPS)},
+        {"vjp": "autodiff"},
     ],
     ids=lambda options: "-".join(options) or "plain",
 )
-@pytest.mark.parametrize("cell", [LSTM_4, EVERYTHING], ids=["lstm", "everything"])
-def test_every_option(cell, options):
-    _assert_same_over_devices(cell, (6,), **options)
+def test_every_option(options):
+    _assert_same_over_devices(LSTM_4, (6,), **options)
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("batch", [(), (3, 2), (4, 3)])
+@pytest.mark.parametrize("batch", [(), (3, 2), (8, 3)])
 def test_any_number_of_batch_axes(batch):
     flow = {"mask": mask(batch, STEPS), "resets": resets(batch, STEPS)}
-    _assert_same_over_devices(DROPOUT, batch, key=jax.random.key(7), **flow)
+    _assert_same_over_devices(EVERYTHING, batch, key=jax.random.key(7), vjp="autodiff", **flow)
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("rows", [4, 3])
-def test_two_of_four_devices(rows):
-    _assert_same_over_devices(EVERYTHING, (rows,), 2, key=jax.random.key(7))
+def test_two_of_four_devices():
+    _assert_same_over_devices(EVERYTHING, (3,), 2, key=jax.random.key(7))
 
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("rows", [8, 3])
 def test_the_initial_state_and_collected_values(rows):
     """Without a given state; with a third result, that of a composite nested."""
-    params, xs, _ = sequence(DROPOUT, (rows,), STEPS)
-    run = jax.jit(partial(unroll, DROPOUT, key=jax.random.key(7), lengths=_lengths(rows), collect=("h",)))
+    cell = Stack((EVERYTHING, LSTM_4), dropout=0.4)
+    params, xs, _ = sequence(cell, (rows,), STEPS)
+    run = jax.jit(partial(unroll, cell, key=jax.random.key(7), lengths=_lengths(rows), collect=("c",)))
     expected = run(params, xs)
     with jax.set_mesh(_mesh()):
         got = run(params, xs)
-    assert got[2][0][0]["h"].shape == (STEPS, rows, 4)
+    assert got[2][1]["c"].shape == (STEPS, rows, 4)
     assert_equal(got, expected, rtol=1e-12)
 
 
@@ -127,9 +127,10 @@ def test_inside_a_shard_map_rows_draw_as_in_the_whole_batch():
 @pytest.mark.parametrize("batch", [(8,), (8, 3)])
 def test_row_keys_inside_a_shard_map(batch):
     key = jax.random.key(3)
-    local = lambda: jax.random.key_data(row_keys(key, (batch[0] // 4, *batch[1:])))  # noqa: E731
+    draw = lambda key: jax.random.key_data(row_keys(key, (batch[0] // 4, *batch[1:])))  # noqa: E731
     with jax.set_mesh(_mesh()):
-        got = jax.jit(jax.shard_map(local, out_specs=PartitionSpec("batch"), check_vma=False))()
+        shared = jax.shard_map(draw, in_specs=PartitionSpec(), out_specs=PartitionSpec("batch"), check_vma=False)
+        got = jax.jit(shared)(key)
     expected = [jax.random.key_data(jax.random.fold_in(key, row)) for row in range(np.prod(batch))]
     np.testing.assert_array_equal(got, np.reshape(expected, (*batch, 2)))
 

@@ -65,7 +65,7 @@ def test_command_names_what_is_there(line: str) -> None:
         case ["python", "-m", module, *rest]:
             assert importlib.util.find_spec(module), f"There is no module {module}."
             flags = [word for word in rest if word.startswith("--")]
-            told = run("-m", module, "--help")
+            told = run("-m", module, *[word for word in rest if word.startswith("cell:")], "--help")
             assert not [flag for flag in flags if flag not in told]
         case _:
             pytest.fail(f"No rule here checks {line!r}: add one.")

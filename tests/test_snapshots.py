@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import lstm_jax
-from lstm_jax import GRU, LSTM, Bidirectional, Elman, ResetBeforeGRU, Stack
-from lstm_jax.adapters.linen import Recurrent
+from lstm_jax import GRU, LSTM, Bidirectional, Elman, ResetBeforeGRU, Stack, train
+from lstm_jax.adapters import linen, nnx
 
 FOLDER = Path(__file__).parent / "snapshots"
 CELLS = (
@@ -40,7 +40,11 @@ def signatures() -> Iterator[str]:
         for method, function in sorted(vars(value).items()):
             if inspect.isfunction(function) and not method.startswith("_") and method != "replace":
                 yield f"{name}.{method}{arguments(function)}"
-    yield f"Recurrent.__call__{arguments(Recurrent.__call__)}"
+    for adapter in (linen, nnx):
+        yield f"{adapter.__name__}.Recurrent.__call__{arguments(adapter.Recurrent.__call__)}"
+    for name in sorted(train.__all__):
+        if not issubclass(type(value := getattr(train, name)), type) or dataclasses.is_dataclass(value):
+            yield f"train.{name}{arguments(value)}"
 
 
 def arguments(function: Callable) -> str:

@@ -49,7 +49,7 @@ class Checkpoints:
             self._folder,
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=ocp.checkpoint_managers.LatestN(KEEP),
-                read_only=self._read_only,
+                create=not self._read_only,
                 cleanup_tmp_directories=not self._read_only,
                 # The writing goes on in a thread; only the copy to host memory is waited for.
                 enable_async_checkpointing=True,

@@ -16,11 +16,6 @@ Key = jax.Array
 Metrics = Mapping[str, float]
 
 
-def _never(metrics: Metrics) -> bool:
-    del metrics
-    return False
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One training task: where data, loss and scores come from, and when it is done. `lstm_jax.train.train` runs it.
@@ -57,8 +52,8 @@ class Experiment:
     """Whether a lower or a higher ``metric`` is better."""
     baseline: float
     """What a trivial model scores."""
-    solved: Callable[[Metrics], bool] = _never
-    """Whether these metrics solve the task."""
+    solved: Callable[[Metrics], bool] | None = None
+    """Whether these metrics solve the task; None: there is no telling."""
     stop: Callable[[Metrics], bool] | None = None
     """Whether these validation metrics end the training; ``solved`` if None. A stricter rule than ``solved`` keeps
     a run from stopping at a lucky validation score that the test data do not confirm."""
@@ -97,7 +92,8 @@ class Experiment:
 
     def stops(self, metrics: Metrics) -> bool:
         """Whether these validation metrics end the training."""
-        return bool((self.stop or self.solved)(metrics))
+        rule = self.stop or self.solved
+        return rule is not None and bool(rule(metrics))
 
     def better(self, score: float, than: float) -> bool:
         """Whether a score of ``metric`` beats another one; a NaN beats nothing, and anything beats it."""

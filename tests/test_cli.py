@@ -181,7 +181,7 @@ def test_a_file_of_ones_own(capsys, tmp_path, monkeypatch):
     pytest.importorskip("tyro")
     (tmp_path / "mine.py").write_text(MINE)
     main(["run", str(tmp_path / "mine.py"), "--workdir", str(tmp_path / "run"), "--noise", "0.2"])
-    assert capsys.readouterr().out.startswith("mine: not solved after 6 steps")
+    assert capsys.readouterr().out.startswith("mine: finished after 6 steps")
     run = load_run(tmp_path / "run")
     assert (run.config.steps, run.config.noise, run.experiment.name) == (6, 0.2, "mine")
     assert _refused(capsys, "run", str(tmp_path / "nine.py")) == f"There is no file {tmp_path / 'nine.py'}."

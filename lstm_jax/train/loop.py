@@ -201,7 +201,7 @@ class _Session:
             metrics=metrics,
             metric=experiment.metric,
             baseline=experiment.baseline,
-            solved=experiment.solved is not None and bool(experiment.solved(metrics)),
+            solved=None if experiment.solved is None else bool(experiment.solved(metrics)),
             stopped=stopped,
             steps=steps,
             best_step=int(best.step),

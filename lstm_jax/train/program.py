@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax.extend.core import jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 LARGE = 1000
@@ -51,7 +51,7 @@ class Executable:
         def run(captured: list[Any], *args: Any) -> Any:
             sources = iter(captured), iter(small)
             consts = [next(sources[0] if is_large else sources[1]) for is_large in large]
-            flat = jax.core.eval_jaxpr(closed.jaxpr, consts, *jax.tree.leaves(args))
+            flat = jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, consts))(*jax.tree.leaves(args))
             return jax.tree.structure(self.result).unflatten(flat)
 
         self._lowered = jax.jit(run, in_shardings=everywhere, out_shardings=everywhere).lower(self._captured, *args)

@@ -29,8 +29,8 @@ class Result:
     """The entry of ``metrics`` that ``baseline`` speaks of."""
     baseline: float
     """What a trivial model scores."""
-    solved: bool
-    """Whether the test metrics solve the task."""
+    solved: bool | None
+    """Whether the test metrics solve the task; None where the experiment has no rule for it."""
     stopped: bool
     """Whether a validation ended the training, and not the number of steps."""
     steps: int
@@ -64,8 +64,9 @@ class Result:
     def __str__(self) -> str:
         """The result in one line."""
         scores = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        outcome = {True: "solved", False: "not solved", None: "finished"}[self.solved]
         return (
-            f"{self.experiment}: {'solved' if self.solved else 'not solved'} after {self.steps} steps "
+            f"{self.experiment}: {outcome} after {self.steps} steps "
             f"({self.sequences} sequences, {self.seconds:.0f} s); on test data {scores} "
             f"(trivial {self.metric} {self.baseline:.4g})"
         )

@@ -52,8 +52,7 @@ def test_outputs_states_and_gradients_are_those_of_one_device(cell, rows, key):
 @pytest.mark.parametrize(
     "options",
     [
-        {"reverse": True, "mask": mask((6,), STEPS), "chunk": 2},
-        {"remat": True, "lengths": LENGTHS[:6], "chunk": 2},
+        {"reverse": True, "remat": True, "lengths": LENGTHS[:6], "chunk": 2},
         {"vjp": "autodiff", "resets": resets((6,), STEPS)},
     ],
     ids=lambda options: next(iter(options)),

@@ -48,6 +48,7 @@ def test_forget_bias_is_the_control():
 
 def test_a_score_must_lie_clearly_below_the_target_to_stop():
     experiment = build(Config())
+    assert experiment.solved is not None
     assert experiment.solved({"mse": 0.0099, "mse_error": 0.0005})
     assert not experiment.stops({"mse": 0.0099, "mse_error": 0.0005})
     assert experiment.stops({"mse": 0.0080, "mse_error": 0.0005})

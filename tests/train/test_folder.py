@@ -34,7 +34,7 @@ def test_result(run):
     assert result["metrics"] == run.metrics
     assert result["versions"]["jax"]
     assert 0 <= result["compile_seconds"] < result["seconds"]
-    assert str(run).startswith("tiny: not solved after 40 steps (160 sequences")
+    assert str(run).startswith("tiny: finished after 40 steps (160 sequences")
 
 
 def test_metrics_are_the_history(run):

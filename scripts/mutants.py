@@ -696,7 +696,7 @@ _TRAINING = (
             "rows-of-a-share-numbered-from-zero",
             "rows += jax.lax.axis_index(BATCH_AXIS).astype(rows.dtype) * rows.size",
             "rows += 0",
-            f"{DEVICES}",
+            f"{DEVICES}::test_row_keys_inside_a_shard_map",
         ),
     ),
     *_of(

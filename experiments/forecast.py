@@ -85,7 +85,7 @@ def build(config: Config) -> Experiment:
     series = data.read_series(config.csv, config.column or None) if config.csv else data.generated_series()
     scale, parts = _parts(series, config)
     train, validation, test = parts
-    season = config.season or series.season or data.detect_season(_train_values(series), config.context)
+    season = config.season or _season(series, config.context)
     simple = _simple_forecasts(train, test, config.horizon, season)
     trivial = {f"rmse_{name}": _rmse(forecast, test.targets) * scale.std for name, forecast in simple.items()}
     model = SequenceRegressor(cells=(config.cell,), outputs=config.horizon)
@@ -167,9 +167,12 @@ def _parts(series: data.Series, config: Config) -> tuple[data.Standardizer, list
     return scale, parts
 
 
-def _train_values(series: data.Series) -> np.ndarray:
+def _season(series: data.Series, context: int) -> int:
+    """The series' season, or what the training rows show, if a context holds it; else 1."""
+    if series.season is not None and series.season <= context:
+        return series.season
     filled = data.fill_missing(series.values)
-    return filled[data.chronological_split(len(filled), FRACTIONS)[0]]
+    return data.detect_season(filled[data.chronological_split(len(filled), FRACTIONS)[0]], context)
 
 
 def _simple_forecasts(train: Part, test: Part, horizon: int, season: int) -> dict[str, np.ndarray]:

@@ -63,3 +63,26 @@ def test_before_the_first_validation(tmp_path, drawn):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no records of a run"):
         figures.learning_curve(tmp_path)
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_a_forecast_lies_over_its_truth(tmp_path, drawn, horizon):
+    truth = np.arange(12.0)
+    truth[4] = np.nan
+    windows = np.lib.stride_tricks.sliding_window_view(truth, horizon)
+    columns = {"truth": windows, **{name: windows + n for n, name in ((1, "forecast"), (2, "seasonal_naive"))}}
+    columns["linear"] = windows + 3
+    times = [f"d{row}" for row in range(12)]
+    figures.forecast_against_truth(tmp_path / "plots" / "forecast.png", times, columns, "sold", shown=8)
+    [axes] = drawn
+    lines = {line.get_label(): line for line in axes.lines}
+    np.testing.assert_array_equal(lines["truth"].get_ydata(), truth)
+    for number, label in enumerate(("forecast", "seasonal naive", "linear"), 1):
+        at, values = lines[label].get_xdata(), lines[label].get_ydata()
+        np.testing.assert_array_equal(values, truth[at] + number)
+        assert list(at) == list(range(at[0], 12))
+        assert at[0] < horizon
+    assert axes.get_xlim() == (4, 11)
+    assert axes.get_xticklabels()[-1].get_text() == "d11"
+    assert axes.get_ylim()[1] > 12
+    assert (tmp_path / "plots" / "forecast.png").stat().st_size > 10_000

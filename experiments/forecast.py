@@ -109,7 +109,8 @@ def build(config: Config) -> Experiment:
 
     def loss(params: Any, batch: Any, key: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         xs, targets = batch
-        return _mean(forecast(params, xs, rngs={"dropout": key}), targets, jnp.square), {}
+        value = _mean(forecast(params, xs, rngs={"dropout": key}), targets, jnp.square)
+        return value, {"rmse": jnp.sqrt(value) * scale.std}
 
     def scores(params: Any, part: Part) -> dict[str, Any]:
         answers, targets = forecast(params, jnp.asarray(part.xs)), jnp.asarray(part.targets)

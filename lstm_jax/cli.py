@@ -126,7 +126,10 @@ def run_experiment(
         if isinstance(error, RuntimeError) and "use_cpu_cores" not in str(error):
             raise
         _fail(str(error))
-    sys.stdout.write(f"{result}\nResult: {workdir / 'result.json'}\n{_picture(workdir)}\n")
+    told = [str(result), f"Result: {workdir / 'result.json'}", _picture(workdir)]
+    written = [*sorted(workdir.glob("*.csv")), *sorted((workdir / "plots").glob("*.png"))]
+    told += [f"Also: {path}" for path in written if path.name != "learning_curve.png"]
+    sys.stdout.write("\n".join(told) + "\n")
 
 
 def _default_folder(name: str, seed: int, config: Any) -> Path:

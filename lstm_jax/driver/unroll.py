@@ -150,7 +150,9 @@ def unroll(
     if vjp == "hoisted":
         params, xs, state = reverse_only((params, xs, state))
     plan = Plan(bool(reverse), None if isinstance(chunk, str) else int(chunk), bool(remat), vjp, collect)
-    outputs, state, collected = _unroll(cell, plan, params, xs, state, lengths, mask, resets, key)
+    # Watched it is not jitted on its own: a second call of the same shapes would go by the name of the first.
+    run = _unroll_rows if watching() else _unroll
+    outputs, state, collected = run(cell, plan, params, xs, state, lengths, mask, resets, key)
     return (outputs, state, collected) if collect else (outputs, state)
 
 
@@ -182,10 +184,7 @@ def _unroll(
     resets: Array | None,
     key: Key | None,
 ) -> tuple[Any, State, Any]:
-    local = partial(_unroll_rows, cell, plan)
-    if plan.vjp == WATCHED:
-        return local(params, xs, state, lengths, mask, resets, key)
-    return over_devices(local, params, xs, state, lengths, mask, resets, key)
+    return over_devices(partial(_unroll_rows, cell, plan), params, xs, state, lengths, mask, resets, key)
 
 
 def _unroll_rows(

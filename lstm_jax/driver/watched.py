@@ -16,8 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstm_jax.cell import Array, Cell, Params, State
-from lstm_jax.driver.collect import state_fields
+from lstm_jax.driver.collect import Collecting, state_fields
 from lstm_jax.driver.flow import Flow
+
+_PLACES = ("z", "state", "output")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Finding:
     time: int
     row: tuple[int, ...]
     """Index along the batch axes of one that is concerned."""
+    reverse: bool = False
+    """Whether the layer runs from the last step to the first."""
 
     def __str__(self) -> str:
         """Names tensor, time index and row."""
@@ -42,9 +46,11 @@ class Finding:
         return f"{value} of recurrent layer {self.call + 1}, a {self.cell}, at time index {self.time}{row}"
 
     def order(self) -> tuple[Any, ...]:
-        """When it arose: forwards in calls and time, then backwards in both."""
+        """When it arose: forwards in calls, steps and what a step does, then backwards in all three."""
         sign = -1 if self.backward else 1
-        return self.backward, sign * self.call, sign * self.time
+        step = -self.time if self.reverse else self.time
+        place = _PLACES.index(self.name.partition(".")[0])
+        return self.backward, sign * self.call, sign * step, sign * place
 
 
 class _Watch:
@@ -100,6 +106,7 @@ def unroll_watched(
     del chunk, remat
     seen = _active[-1]
     call, batch = next(seen.calls), xs.ndim - 2
+    kind = type(cell.cell if isinstance(cell, Collecting) else cell).__name__
 
     def look(name: str, time: Array, tree: Any) -> Any:
         """``tree``, whose leaves ``[*batch, ...]`` and their cotangents are looked at."""
@@ -107,7 +114,7 @@ def unroll_watched(
 
     def note(name: str, backward: bool, time: Any, where: Any) -> None:
         row = tuple(int(index[0]) for index in np.nonzero(where)) if batch else ()
-        seen.findings.append(Finding(backward, call, type(cell).__name__, name, int(time), row))
+        seen.findings.append(Finding(backward, call, kind, name, int(time), row, reverse))
 
     def one(previous: State, inputs: tuple[Any, Flow, Array]) -> tuple[State, Any]:
         z, at, time = inputs

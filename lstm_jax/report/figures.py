@@ -2,6 +2,7 @@
 
 import json
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,14 +42,14 @@ def learning_curve(run_folder: str | os.PathLike[str]) -> Path:
     figure = Figure(figsize=(7.5, 4.5), dpi=150, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    _draw_curves(axes, records, about["metric"])
+    shown = _draw_curves(axes, records, about["metric"])
     _draw_line(axes, about["baseline"], f"trivial model: {about['baseline']:.3g}", _BASELINE, "--")
     if about["target"] is not None:
         _draw_line(axes, about["target"], f"solved: {about['target']:.3g}", _TARGET, "-.")
     if min(np.min(np.asarray(line.get_ydata()), initial=np.inf) for line in axes.lines) > 0:
         axes.set_yscale("log")
     axes.set_xlabel("optimiser steps")
-    axes.set_ylabel(f"loss, validation {about['metric']}")
+    axes.set_ylabel(f"{shown}, validation {about['metric']}" if shown != about["metric"] else shown)
     axes.set_title(_title(about), fontsize=10, loc="left")
     axes.grid(alpha=0.25, which="major")
     axes.spines[["top", "right"]].set_visible(False)
@@ -108,14 +109,19 @@ def forecast_against_truth(
     canvas.print_png(path)
 
 
-def _draw_curves(axes: "Axes", records: list[dict[str, Any]], metric: str) -> None:
-    train = np.array([(r["step"], r["loss"]) for r in records if r["split"] == "train"]).reshape(-1, 2)
+def _draw_curves(axes: "Axes", records: list[dict[str, Any]], metric: str) -> str:
+    """Draw both curves; what of training is shown."""
+    trained = [r for r in records if r["split"] == "train"]
+    # In the units of the score, where the training records have it.
+    shown = metric if trained and metric in trained[0] else "loss"
+    train = np.array([(r["step"], r[shown]) for r in trained]).reshape(-1, 2)
     validation = np.array([(r["step"], r[metric]) for r in records if r["split"] == "validation"]).reshape(-1, 2)
-    axes.plot(train[:, 0], train[:, 1], color=_TRAIN, linewidth=0.8, label="training loss")
+    axes.plot(train[:, 0], train[:, 1], color=_TRAIN, linewidth=0.8, label=f"training {shown}")
     if len(validation):
         axes.plot(
             *validation.T, color=_VALIDATION, marker="o", markersize=3.5, linewidth=1.4, label=f"validation {metric}"
         )
+    return shown
 
 
 def _draw_line(axes: "Axes", height: float, label: str, color: str, style: str) -> None:
@@ -124,5 +130,7 @@ def _draw_line(axes: "Axes", height: float, label: str, color: str, style: str) 
 
 def _title(about: dict[str, Any]) -> str:
     config = about["config"] if isinstance(about["config"], dict) else {}
-    shown = [f"{name} {value}" for name, value in config.items() if isinstance(value, (int, float, str))][:4]
-    return ", ".join([about["experiment"], *shown, f"seed {about['seed']}"])
+    # Of a path the file's name says enough; an empty text says nothing.
+    brief = {n: Path(v).name if isinstance(v, str) else v for n, v in config.items() if v != ""}
+    shown = [f"{name} {value}" for name, value in brief.items() if isinstance(value, (int, float, str))][:4]
+    return textwrap.shorten(", ".join([about["experiment"], *shown, f"seed {about['seed']}"]), 100, placeholder=" ...")

@@ -7,6 +7,8 @@ for one of the module that the outermost configuration itself comes from. So a r
 
 import dataclasses
 import importlib
+import operator
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,7 @@ def _read(value: Any, home: str) -> Any:
         return {name: _read(entry, home) for name, entry in value.items()}
     module, _, name = value[TYPE].partition(":")
     try:
-        kind = getattr(importlib.import_module(module or home), name)
+        kind = operator.attrgetter(name)(importlib.import_module(module or home))
     except (ImportError, AttributeError) as error:
         raise ValueError(f"The settings name {value[TYPE]!r}, which cannot be found here ({error}).") from error
     if not dataclasses.is_dataclass(kind):
@@ -69,4 +71,8 @@ def _build(kind: Any, content: Mapping[str, Any], home: str) -> Any:
     if unknown:
         raise ValueError(f"{kind.__name__} has no setting {unknown[0]!r}; it has {', '.join(known)}.")
     values = {name: _read(value, home) for name, value in content.items()}
-    return kind(**{name: Path(value) if known[name] is Path else value for name, value in values.items()})
+    return kind(**{name: Path(value) if _is_path(known[name], value) else value for name, value in values.items()})
+
+
+def _is_path(annotation: Any, value: Any) -> bool:
+    return isinstance(value, str) and Path in (annotation, *typing.get_args(annotation))

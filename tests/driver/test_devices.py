@@ -127,12 +127,12 @@ def test_row_keys_inside_a_shard_map(batch):
 
 def _computations(text):
     """The computations of an HLO module by name, each as its lines."""
-    found = {}
+    found, name = {}, None
     for line in text.splitlines():
         if head := re.match(r"(?:ENTRY )?%([\w.\-]+) \(.*\{$", line):
-            lines = found[head[1]] = []
-        elif found:
-            lines.append(line)
+            name = head[1]
+        elif name is not None:
+            found.setdefault(name, []).append(line)
     return found
 
 
@@ -142,10 +142,8 @@ def _inside_loops(computations):
         name: set(re.findall(r"%([\w.\-]+)", "\n".join(lines))) & computations.keys()
         for name, lines in computations.items()
     }
-    reached, ahead = (
-        set(),
-        [body for lines in computations.values() for body in re.findall(r"body=%([\w.\-]+)", "\n".join(lines))],
-    )
+    text = "\n".join(line for lines in computations.values() for line in lines)
+    reached, ahead = set(), re.findall(r"body=%([\w.\-]+)", text)
     while ahead:
         if (name := ahead.pop()) not in reached:
             reached.add(name)
@@ -164,8 +162,7 @@ def test_the_gradients_meet_once_and_outside_of_every_loop(cell, rows):
     computations = _computations(text)
     loops = _inside_loops(computations)
     assert len(loops) >= 2
-    reductions = [
-        name for name, lines in computations.items() for line in lines if re.search(r" all-reduce(-start)?\(", line)
-    ]
+    all_reduce = re.compile(r" all-reduce(-start)?\(")
+    reductions = [name for name, lines in computations.items() for line in lines if all_reduce.search(line)]
     assert len(reductions) == 1
     assert not loops & set(reductions)

@@ -1,4 +1,6 @@
-"""An answer at every step: what it is made of, and what padding does to it."""
+"""The sequence tagger: an answer at every step, and what it refuses."""
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,35 +10,53 @@ import pytest
 from lstm_jax import GRU, LSTM, Bidirectional, Stack, unroll
 from lstm_jax.models import SequenceTagger
 
-XS = jax.random.normal(jax.random.key(1), (7, 4, 3))
+CELLS = {"one": (LSTM(5),), "two": (GRU(4), LSTM(5)), "both-ways": (Bidirectional(LSTM(3), GRU(2)),)}
 
 
-@pytest.mark.parametrize("cells", [(LSTM(5),), (Bidirectional(LSTM(3), GRU(4)), LSTM(5))])
-def test_is_a_dense_layer_on_the_outputs(cells):
-    model = SequenceTagger(cells=cells, outputs=6)
-    variables = model.init(jax.random.key(0), XS)
-    answers = model.apply(variables, XS)
-    params = variables["params"]
-    ys, _ = unroll(cells[0] if len(cells) == 1 else Stack(cells), params["Recurrent_0"]["cell"], XS)
-    dense = params["Dense_0"]
-    expected = np.einsum("tbh,ho->tbo", ys, dense["kernel"]) + dense["bias"]
-    np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-6)
-    assert answers.shape == (7, 4, 6)
+def _case(cells) -> tuple[Any, jax.Array, Any]:
+    model = SequenceTagger(cells=CELLS[cells], outputs=2)
+    xs = jax.random.normal(jax.random.key(0), (7, 3, 2))
+    return model, xs, model.init(jax.random.key(1), xs)
 
 
-def test_padding_changes_no_answer():
-    model = SequenceTagger(cells=(Bidirectional(LSTM(3), LSTM(3)),), outputs=2)
-    variables = model.init(jax.random.key(0), XS)
-    lengths = jnp.array([7, 3, 1, 0])
-    broken = jnp.where(jnp.arange(7)[:, None, None] < lengths[:, None], XS, jnp.nan)
-    answers = model.apply(variables, broken, lengths=lengths)
-    for row, length in enumerate(lengths[:3]):
-        alone = model.apply(variables, XS[:length, row])
-        np.testing.assert_allclose(answers[:length, row], alone, rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("cells", CELLS)
+def test_answers_at_each_step_from_its_output(cells):
+    model, xs, variables = _case(cells)
+    answers = model.apply(variables, xs)
+    assert answers.shape == (7, 3, 2)
+    recurrent, dense = variables["params"].values()
+    [params] = jax.tree.leaves(recurrent, is_leaf=lambda leaf: not isinstance(leaf, dict))
+    layers = CELLS[cells]
+    ys, _ = unroll(layers[0] if len(layers) == 1 else Stack(layers), params, xs)
+    np.testing.assert_allclose(answers, ys @ dense["kernel"] + dense["bias"], rtol=1e-5, atol=1e-6)
 
 
-def test_refused():
-    with pytest.raises(ValueError, match="SequenceTagger needs at least one cell"):
-        SequenceTagger(cells=()).init(jax.random.key(0), XS)
+@pytest.mark.parametrize("cells", CELLS)
+def test_a_row_with_a_length_is_answered_as_if_cut_there(cells):
+    model, xs, variables = _case(cells)
+    lengths = jnp.array([7, 3, 1])
+    answers = model.apply(variables, xs.at[3:, 1].set(jnp.nan), lengths=lengths)
+    for row, length in enumerate(map(int, lengths)):
+        alone = model.apply(variables, xs[:length, row : row + 1])
+        np.testing.assert_allclose(answers[:length, row], alone[:, 0], rtol=1e-5, atol=1e-6)
+
+
+def test_an_answer_does_not_wait_for_later_steps():
+    model, xs, variables = _case("two")
+    later = model.apply(variables, xs.at[4:].add(1.0))
+    np.testing.assert_array_equal(later[:4], model.apply(variables, xs)[:4])
+    assert np.all(np.asarray(later[4:] != model.apply(variables, xs)[4:]).any(axis=-1))
+
+
+def test_works_without_a_batch_axis():
+    model, xs, variables = _case("one")
+    answers = model.apply(variables, xs[:, 0])
+    np.testing.assert_allclose(answers, model.apply(variables, xs)[:, 0], rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_missing_is_refused():
+    xs = jnp.zeros((2, 1, 1))
+    with pytest.raises(ValueError, match=r"SequenceTagger needs at least one cell; got cells=\(\)\."):
+        SequenceTagger(cells=()).init(jax.random.key(0), xs)
     with pytest.raises(ValueError, match="outputs must be a whole number of at least 1, got 0"):
-        SequenceTagger(outputs=0).init(jax.random.key(0), XS)
+        SequenceTagger(outputs=0).init(jax.random.key(0), xs)

@@ -1,71 +1,79 @@
-"""The copy task: laid out as the paper says, spelled out by a loop."""
-
-import math
+"""The copy task: its layout, its statistics, its trivial score."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from lstm_jax.tasks import copy_memory
 
-SIZES = {"delay": 4, "num_symbols": 3, "sequence_length": 2}
+SIZES = {"delay": 3, "num_symbols": 4, "sequence_length": 2}
 
 
-def test_layout():
-    inputs, targets = copy_memory.sample(jax.random.key(0), batch_size=50, **SIZES)
-    assert inputs.shape == (4 + 2 * 2, 50, 3 + 2)
-    assert targets.shape == (8, 50)
-    np.testing.assert_array_equal(np.sum(inputs, axis=-1), 1)
-    shown = np.argmax(inputs, axis=-1)
-    for row in range(50):
-        symbols = shown[:2, row].tolist()
-        assert set(symbols) <= {1, 2, 3}
-        assert shown[2:, row].tolist() == [0, 0, 0, 4, 0, 0]
-        assert targets[:, row].tolist() == [0, 0, 0, 0, 0, 0, *symbols]
+def _sample(seed, batch_size, **sizes):
+    return map(np.asarray, copy_memory.sample(jax.random.key(seed), batch_size=batch_size, **sizes))
 
 
-def test_the_distance_between_a_symbol_and_its_copy_is_delay_and_length():
-    inputs, targets = copy_memory.sample(jax.random.key(1), delay=7, num_symbols=8, sequence_length=5, batch_size=20)
-    shown = np.argmax(inputs, axis=-1)
-    np.testing.assert_array_equal(shown[:5], targets[7 + 5 :])
+@pytest.mark.parametrize(("delay", "symbols", "length"), [(1, 2, 1), (1, 3, 4), (5, 2, 1), (7, 8, 10)])
+def test_the_layout_step_by_step(delay, symbols, length):
+    inputs, targets = _sample(0, 16, delay=delay, num_symbols=symbols, sequence_length=length)
+    steps = delay + 2 * length
+    assert inputs.shape == (steps, 16, symbols + 2) and inputs.dtype == jnp.float32
+    assert targets.shape == (steps, 16) and targets.dtype == jnp.int32
+    assert set(np.unique(inputs)) == {0.0, 1.0}
+    np.testing.assert_array_equal(inputs.sum(axis=-1), 1)
+    for row in range(16):
+        shown = [int(np.flatnonzero(inputs[step, row])[0]) for step in range(steps)]
+        symbols_shown = shown[:length]
+        assert all(1 <= symbol <= symbols for symbol in symbols_shown)
+        assert shown[length:] == [0] * (delay - 1) + [symbols + 1] + [0] * length
+        assert list(targets[:, row]) == [0] * (delay + length) + symbols_shown
+        for place, symbol in enumerate(symbols_shown):  # asked for T + S steps after it was shown
+            assert targets[place + delay + length, row] == symbol
 
 
-def test_symbols_are_drawn_alike_and_each_for_itself():
-    _, targets = copy_memory.sample(jax.random.key(2), batch_size=20_000, **SIZES)
-    first, second = targets[-2], targets[-1]
-    together = np.bincount((first - 1) * 3 + second - 1, minlength=9) / 20_000
-    np.testing.assert_allclose(together, 1 / 9, atol=4 * math.sqrt(1 / 9 * 8 / 9 / 20_000))
+def test_statistics():
+    """Every symbol is as frequent at every place, and places know nothing of each other: five standard errors."""
+    _, targets = _sample(1, 20_000, delay=1, num_symbols=4, sequence_length=3)
+    symbols = targets[-3:]
+    shares = np.array([[np.mean(place == symbol) for symbol in range(1, 5)] for place in symbols])
+    np.testing.assert_allclose(shares, 1 / 4, atol=0.0155)
+    for one, other in [(0, 1), (0, 2), (1, 2)]:
+        pairs = np.histogram2d(symbols[one], symbols[other], bins=4)[0] / 20_000
+        np.testing.assert_allclose(pairs, 1 / 16, atol=0.0086)
 
 
-def test_pure_and_the_same_inside_jit():
-    def draw(key):
-        return copy_memory.sample(key, batch_size=5, **SIZES)
+@pytest.mark.parametrize("sizes", [SIZES, {"delay": 20, "num_symbols": 8, "sequence_length": 10}])
+def test_the_trivial_loss_is_that_of_blank_and_then_the_symbols_frequencies(sizes):
+    """Nothing but the step is known: the best answer is how often each class occurs there, counted in other data."""
+    classes = sizes["num_symbols"] + 1
+    _, seen = _sample(2, 20_000, **sizes)
+    _, targets = _sample(3, 20_000, **sizes)
+    frequencies = np.stack([(seen == label).mean(axis=1) for label in range(classes)], axis=-1)
+    probabilities = np.take_along_axis(frequencies, targets, axis=-1)
+    assert -np.log(probabilities).mean() == pytest.approx(copy_memory.trivial_loss(**sizes), rel=2e-3)
 
-    for one, other in zip(draw(jax.random.key(3)), jax.jit(draw)(jax.random.key(3)), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(draw(jax.random.key(3))[1], draw(jax.random.key(4))[1])
 
-
-def test_trivial_loss_is_what_the_trivial_predictor_pays():
-    """Blank for sure until the end, then each symbol alike."""
-    _, targets = copy_memory.sample(jax.random.key(0), batch_size=100, **SIZES)
-    paid = np.zeros(targets.shape)
-    for step, row in np.ndindex(*targets.shape):
-        probability = np.array([1.0, 0, 0, 0]) if step < 6 else np.array([0, 1, 1, 1]) / 3
-        paid[step, row] = -np.log(probability[targets[step, row]])
-    assert copy_memory.trivial_loss(**SIZES) == pytest.approx(paid.mean())
-    assert copy_memory.trivial_loss(delay=20, num_symbols=8, sequence_length=10) == pytest.approx(0.5199, abs=1e-4)
+def test_a_key_stands_for_its_sequences_jitted_or_not():
+    draw = jax.jit(lambda key: copy_memory.sample(key, batch_size=8, **SIZES))
+    here = copy_memory.sample(jax.random.key(2), batch_size=8, **SIZES)
+    there, other = draw(jax.random.key(2)), draw(jax.random.key(3))
+    for one, same in zip(here, there, strict=True):
+        np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(here[1], other[1])
 
 
 @pytest.mark.parametrize(
-    ("wrong", "sentence"),
+    ("sizes", "sentence"),
     [
         ({"delay": 0}, "delay must be a whole number of at least 1, got 0"),
+        ({"delay": 2.5}, "delay must be a whole number of at least 1, got 2.5"),
+        ({"sequence_length": 0}, "sequence_length must be a whole number of at least 1, got 0"),
+        ({"num_symbols": 0}, "num_symbols must be a whole number of at least 1, got 0"),
         ({"num_symbols": 1}, "num_symbols must be at least 2, or there is nothing to remember; got 1"),
-        ({"sequence_length": 2.5}, r"sequence_length must be a whole number of at least 1, got 2\.5"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
     ],
 )
-def test_refused(wrong, sentence):
+def test_impossible_sizes_are_refused(sizes, sentence):
     with pytest.raises(ValueError, match=sentence):
-        copy_memory.sample(jax.random.key(0), **{**SIZES, "batch_size": 2, **wrong})
+        copy_memory.sample(jax.random.key(0), **({**SIZES, "batch_size": 4} | sizes))

@@ -13,7 +13,8 @@ Model: one recurrent layer, a dense layer on its last output. It sees each conte
 units of its own spread, and answers in the same terms, so that a series may grow beyond what training saw.
 
 Beside it: the last value (naive), the value one season before (seasonal naive), and a linear map from the context by
-least squares. The run folder gets ``predictions.csv`` and ``plots/forecast.png``.
+least squares. ``skill`` is the share of the best of their errors that the network saves: below 0 it is of no use.
+The run folder gets ``predictions.csv`` (the test rows), ``future.csv`` (the rows to come) and ``plots/forecast.png``.
 
 Papers: Hyndman & Athanasopoulos (2021), "Forecasting: Principles and Practice", section 5.2 (the simple forecasts);
 Hewamalage, Bergmeir & Bandara (2021), "Recurrent Neural Networks for Time Series Forecasting" (recurrent ones).
@@ -83,11 +84,13 @@ def build(config: Config) -> Experiment:
     for setting in ("horizon", "context", "batch_size", "patience"):
         positive(setting, getattr(config, setting))
     series = data.read_series(config.csv, config.column or None) if config.csv else data.generated_series()
+    _check_length(series, config)
     scale, parts = _parts(series, config)
     train, validation, test = parts
     season = config.season or _season(series, config.context)
-    simple = _simple_forecasts(train, test, config.horizon, season)
+    simple = _simple_forecasts(train, test.xs[..., 0], config.horizon, season)
     trivial = {f"rmse_{name}": _rmse(forecast, test.targets) * scale.std for name, forecast in simple.items()}
+    best = min(trivial.values())
     model = SequenceRegressor(cells=(config.cell,), outputs=config.horizon)
     windows = train.targets.shape[0]
     batch_size = min(config.batch_size, windows)
@@ -119,35 +122,60 @@ def build(config: Config) -> Experiment:
             "mae": _mean(answers, targets, jnp.abs) * scale.std,
         }
 
+    def with_skill(scores: dict[str, Any]) -> dict[str, Any]:
+        return {**scores, **trivial, "skill": 1 - scores["rmse"] / best}
+
     def report(params: Any, folder: Path) -> None:
         answers = np.asarray(jax.jit(forecast)(params, jnp.asarray(test.xs)))
         columns = {"truth": test.targets, "forecast": answers, **simple}
         shown = {name: scale.invert(np.asarray(values, np.float64)) for name, values in columns.items()}
-        _write_predictions(folder / "predictions.csv", series.times[test.first :], shown)
-        forecast_against_truth(folder / "plots" / "forecast.png", series.times[test.first :], shown, series.name)
+        times = series.times[test.first :]
+        _write_predictions(folder / "predictions.csv", times, shown)
+        xs = _last_context(series, scale, config.context)
+        simple_ahead = _simple_forecasts(train, xs[..., 0], config.horizon, season)
+        ahead = {"forecast": np.asarray(jax.jit(forecast)(params, jnp.asarray(xs))), **simple_ahead}
+        to_come = {name: scale.invert(np.asarray(values, np.float64)) for name, values in ahead.items()}
+        times_to_come = series.times_after(config.horizon)
+        _write_predictions(folder / "future.csv", times_to_come, to_come)
+        picture = folder / "plots" / "forecast.png"
+        forecast_against_truth(picture, [*times, *times_to_come], shown, series.name, to_come["forecast"][0])
 
-    gaps = f"{series.missing} of its {len(series.values)} values are missing: filled with the value before, and marked."
+    notes = []
+    if series.missing:
+        gaps = f"{series.missing} of its {len(series.values)} values are missing"
+        notes.append(f"{series.name}: {gaps}: filled with the value before, and marked.")
+    if series.skipped:
+        notes.append(f"{series.name}: {series.skipped} times are left out between the rows, which are taken as even.")
     return Experiment(
         name="forecast",
         init=init,
         batch=batch,
         loss=loss,
         evaluate=lambda params, key: scores(params, validation),
-        test=lambda params, key: {**scores(params, test), **trivial},
+        test=lambda params, key: with_skill(scores(params, test)),
         optimizer=config.optimizer,
         steps=config.steps,
         batch_size=batch_size,
         metric="rmse",
         baseline=trivial["rmse_naive"],
-        # Better than all that takes no training; only early stopping ends it.
-        solved=lambda metrics: metrics["rmse"] < min(trivial.values()),
-        stop=lambda metrics: False,
         patience=config.patience,
         report=report,
-        notes=(f"{series.name}: {gaps}",) if series.missing else (),
+        notes=tuple(notes),
         fingerprint=hashlib.sha256(series.values.tobytes()).hexdigest()[:16],
         config=config,
     )
+
+
+def _check_length(series: data.Series, config: Config) -> None:
+    """Refuse a series without a window of training, or with a part that no forecast fits into."""
+    rows, needed = len(series.values), config.context + config.horizon
+    train = FRACTIONS[0]
+    needed = max(needed / train, config.horizon / min(FRACTIONS)) + 3  # each cut is rounded
+    if rows < needed:
+        raise ValueError(
+            f"{config.csv or 'The generated series'} has {rows} rows, but a context of {config.context} and a horizon "
+            f"of {config.horizon} need at least {int(needed) + 1}: give more rows, or a smaller --context or --horizon."
+        )
 
 
 def _parts(series: data.Series, config: Config) -> tuple[data.Standardizer, list[Part]]:
@@ -176,10 +204,17 @@ def _season(series: data.Series, context: int) -> int:
     return data.detect_season(filled[data.chronological_split(len(filled), FRACTIONS)[0]], context)
 
 
-def _simple_forecasts(train: Part, test: Part, horizon: int, season: int) -> dict[str, np.ndarray]:
-    """What needs no network, for the test windows: ``[W, horizon]`` by name."""
+def _last_context(series: data.Series, scale: data.Standardizer, context: int) -> np.ndarray:
+    """What the series ends with ``[T, 1, features]``: the forecast from it is of rows to come."""
+    columns = [scale.apply(data.fill_missing(series.values))]
+    if series.missing:
+        columns.append(np.isnan(series.values))
+    return np.stack(columns, axis=-1).astype(np.float32)[-context:, None]
+
+
+def _simple_forecasts(train: Part, context: np.ndarray, horizon: int, season: int) -> dict[str, np.ndarray]:
+    """What needs no network, from contexts ``[T, W]``: ``[W, horizon]`` by name."""
     whole = ~np.isnan(train.targets).any(axis=1)
-    context = test.xs[..., 0]
     return {
         "naive": data.naive(context, horizon),
         "seasonal_naive": data.seasonal_naive(context, horizon, season),
@@ -199,11 +234,11 @@ def _rmse(forecast: np.ndarray, targets: np.ndarray) -> float:
 
 
 def _write_predictions(path: Path, times: list[str], columns: dict[str, np.ndarray]) -> None:
-    """A row for each window and row ahead: when the forecast was for, how far ahead, truth and forecasts."""
+    """A row for each window and row ahead: when the forecast was for, how far ahead, and each column's value."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["time", "rows_ahead", *columns])
-        for window, ahead in np.ndindex(*columns["truth"].shape):
+        for window, ahead in np.ndindex(*columns["forecast"].shape):
             values = [columns[name][window, ahead] for name in columns]
             numbers = ["" if np.isnan(value) else f"{value:.6g}" for value in values]
             writer.writerow([times[window + ahead], ahead + 1, *numbers])

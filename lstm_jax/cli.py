@@ -95,7 +95,7 @@ def run_experiment(
     config, options = _parse(config_type, command or f"python -m {EXPERIMENTS}.{name}", arguments)
     # Not before the flags are right: the answer to a typing error should not wait for jax.
     from lstm_jax.cores import use_cpu_cores
-    from lstm_jax.train import Interrupted, RunError, train
+    from lstm_jax.train import Experiment, Interrupted, RunError, train
     from lstm_jax.train.settings import to_json
     from lstm_jax.train.state import check_seed
 
@@ -107,6 +107,10 @@ def run_experiment(
         with contextlib.suppress(*() if options.cores else (RuntimeError,)):
             use_cpu_cores(options.cores or None)
         experiment = build(config)
+        if not isinstance(experiment, Experiment):
+            _fail(f"build(config) must return a lstm_jax.train.Experiment, but it gave {type(experiment).__name__}.", 1)
+        if experiment.config is None:  # or the folder could not tell this run from one with other settings
+            experiment = dataclasses.replace(experiment, config=config)
         workdir = Path(options.workdir) if options.workdir else _default_folder(name, options.seed, to_json(config))
         result = train(
             experiment,
@@ -257,8 +261,9 @@ def _load(name: str) -> Any:
         except RunError as error:
             _fail(str(error))
     else:
-        # A console script does not have the current folder on its path, `python -m` does.
-        sys.path.insert(0, str(_experiments_folder().parent) if name.split(".")[0] == EXPERIMENTS else str(Path.cwd()))
+        # A console script does not have the current folder, or the checkout around it, on its path; `python -m` does.
+        sys.path[:0] = [str(place) for place in (Path.cwd(), *Path.cwd().parents) if (place / EXPERIMENTS).is_dir()]
+        sys.path.insert(0, str(Path.cwd()))
         try:
             found = importlib.util.find_spec(name)
         except ModuleNotFoundError:
@@ -272,6 +277,8 @@ def _load(name: str) -> Any:
     missing = [part for part in ("Config", "build") if not hasattr(module, part)]
     if missing:
         _fail(f"{name} is no experiment: it has no {' and no '.join(missing)}.")
+    if not dataclasses.is_dataclass(module.Config):
+        _fail(f"{name} is no experiment: its Config is no dataclass; put @dataclass(frozen=True) above it.")
     return module
 
 

@@ -1,5 +1,6 @@
 """The command line: what it runs, and the one sentence it has for each mistake."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -177,6 +178,29 @@ def build(config):
 """
 
 
+def test_a_file_that_forgets_its_config_still_has_its_settings(capsys, tmp_path):
+    pytest.importorskip("tyro")
+    (tmp_path / "forgetful.py").write_text(MINE.replace('name="mine"', 'name="mine", config=None'))
+    command = ["run", str(tmp_path / "forgetful.py"), "--workdir", str(tmp_path / "run")]
+    main([*command, "--noise", "0.2"])
+    assert "noise (0.2 there, 0.3 here)" in _refused(capsys, *command, "--noise", "0.3", code=1)
+    assert load_run(tmp_path / "run").config.noise == 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "code"),
+    [
+        ("class Config: pass\ndef build(config): pass", "its Config is no dataclass; put @dataclass(frozen=True)", 2),
+        (MINE.replace('tiny.experiment(config, name="mine")', "3"), "must return a lstm_jax.train.Experiment", 1),
+        (MINE.replace('name="mine"', "loss=lambda p, b, k: 0.0"), "must return (loss, metrics)", 1),
+    ],
+)
+def test_a_file_that_is_no_experiment_is_told_what_is_wrong(capsys, tmp_path, text, sentence, code):
+    pytest.importorskip("tyro")
+    (tmp_path / "wrong.py").write_text(text)
+    assert sentence in _refused(capsys, "run", str(tmp_path / "wrong.py"), "--workdir", str(tmp_path / "r"), code=code)
+
+
 def test_a_file_of_ones_own(capsys, tmp_path, monkeypatch):
     pytest.importorskip("tyro")
     (tmp_path / "mine.py").write_text(MINE)
@@ -215,6 +239,7 @@ def test_unknown_experiments_and_commands(capsys):
 
 def test_outside_a_checkout(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     told = _refused(capsys, "run", "experiments.adding")
     assert "the installed package does not hold the experiments" in told
     assert "clone" in told

@@ -30,6 +30,24 @@ class Series:
     """How many rows make up the shortest season; None if it is not known."""
 
     @property
+    def skipped(self) -> int:
+        """How many times are left out between the rows, going by labels like 2024-05-31; 0 for other labels."""
+        if not _are_dates(self.times):
+            return 0
+        gaps = np.diff(np.array(self.times, "datetime64[s]").astype(np.int64))
+        usual = max(float(np.median(gaps)), 1.0) if len(gaps) else 1.0
+        return int(np.sum(np.round(gaps[gaps > 1.5 * usual] / usual) - 1))
+
+    def times_after(self, count: int) -> list[str]:
+        """Labels of ``count`` rows to come: dates where the rows are equally far apart, else "+1", "+2" ..."""
+        if _are_dates(self.times) and len(self.times) > 1:
+            times = np.array(self.times, "datetime64")
+            gaps = np.unique(np.diff(times))
+            if len(gaps) == 1:
+                return [str(time) for time in times[-1] + gaps[0] * np.arange(1, count + 1)]
+        return [f"+{row}" for row in range(1, count + 1)]
+
+    @property
     def missing(self) -> int:
         """How many values are missing."""
         return int(np.isnan(self.values).sum())
@@ -85,6 +103,7 @@ def read_series(path: str | Path, column: str | None = None) -> Series:
         cells = frame[label][present[label]]
         if label != name and label not in numeric and len(cells) and cells.str.contains(r"\d").all():
             times = [str(cell) for cell in frame[label]]
+            _check_order(path, list(frame.index), times)
             break
     return Series(name, numbers[name].to_numpy(np.float64), times)
 
@@ -112,6 +131,29 @@ def generated_series(length: int = 1500, seed: int = 0) -> Series:
     return Series("generated daily demand", values, times, season=7)
 
 
+_DATE = re.compile(r"\d{4}-\d\d(-\d\d([ T]\d\d:\d\d(:\d\d)?)?)?")
+
+
+def _are_dates(times: list[str]) -> bool:
+    """Whether these are dates as ISO 8601 writes them, which sort as they are: 2024-05, 2024-05-31, ... 08:00."""
+    if not all(_DATE.fullmatch(time) for time in times):
+        return False
+    try:
+        np.array(times, "datetime64")
+    except ValueError:  # the 31st of June
+        return False
+    return True
+
+
+def _check_order(path: Path, lines: list[int], times: list[str]) -> None:
+    """Refuse rows that go back in time, where their labels tell."""
+    if not _are_dates(times):
+        return
+    for line, before, time in zip(lines[1:], times[:-1], times[1:], strict=True):
+        if time < before:
+            raise DataError(f"{path}, line {line}: {time} comes after {before}; sort the rows, the oldest first.")
+
+
 def _column(path: Path, column: str | None, header: list[str], numeric: list[str]) -> str:
     """The name of the column to read."""
     if column is None:
@@ -119,7 +161,9 @@ def _column(path: Path, column: str | None, header: list[str], numeric: list[str
             return (numeric or header)[0]
         if numeric:
             raise DataError(f"{path} has several columns of numbers; choose one of {_listed(numeric)}.")
-        raise DataError(f"{path} has no column of numbers; its columns are {_listed(header)}.")
+        raise DataError(
+            f"{path} has no column of numbers; its columns are {_listed(header)}: name the one that should be one."
+        )
     if column in header:
         return column
     near = difflib.get_close_matches(str(column), header, n=1, cutoff=0.4)

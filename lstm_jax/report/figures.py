@@ -53,7 +53,7 @@ def learning_curve(run_folder: str | os.PathLike[str]) -> Path:
     axes.set_title(_title(about), fontsize=10, loc="left")
     axes.grid(alpha=0.25, which="major")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=9, loc="upper right", edgecolor="none", framealpha=0.9)
+    figure.legend(fontsize=9, ncols=4, loc="outside lower center", frameon=False)
     path = folder / "plots" / "learning_curve.png"
     path.parent.mkdir(exist_ok=True)
     canvas.print_png(path)
@@ -61,15 +61,16 @@ def learning_curve(run_folder: str | os.PathLike[str]) -> Path:
 
 
 def forecast_against_truth(
-    path: Path, times: Sequence[str], columns: Mapping[str, np.ndarray], name: str, shown: int = 120
+    path: Path, times: Sequence[str], columns: Mapping[str, np.ndarray], name: str, ahead: np.ndarray, shown: int = 120
 ) -> None:
     """Draw the last ``shown`` rows of the truth, and over them forecasts that begin where the one before ends.
 
     Args:
         path: the PNG file.
-        times: labels of the rows, from that of the first window's first target on.
+        times: labels of the rows, from that of the first window's first target on, and of those ahead.
         columns: "truth", "forecast" and others by name, each ``[W, horizon]``, a window a row.
         name: the series.
+        ahead: the forecast ``[horizon]`` of the rows behind the last known one.
         shown: how many rows.
 
     Raises:
@@ -93,15 +94,19 @@ def forecast_against_truth(
         at = np.concatenate([np.arange(start, start + horizon) for start in starts])
         values = np.concatenate([columns[column][start] for start in starts])
         axes.plot(at, values, color=color, linewidth=width, alpha=alpha, label=column.replace("_", " "))
-    first = max(0, rows - shown)
-    axes.set_xlim(first, rows - 1)
-    inside = np.concatenate([columns[c][max(0, first - horizon) :].ravel() for c in ("truth", "forecast")])
+    axes.plot(rows - 1 + np.arange(1, horizon + 1), ahead, color=_VALIDATION, linewidth=1.6, linestyle=":", marker=".")
+    axes.axvline(rows - 1, color=_BASELINE, linewidth=0.8, linestyle="--")
+    first, last = max(0, rows - shown), rows - 1 + horizon
+    axes.set_xlim(first, last)
+    inside = np.concatenate([*(columns[c][max(0, first - horizon) :].ravel() for c in ("truth", "forecast")), ahead])
     margin = 0.06 * (np.nanmax(inside) - np.nanmin(inside) or 1.0)
     axes.set_ylim(np.nanmin(inside) - margin, np.nanmax(inside) + margin)
-    ticks = np.unique(np.linspace(first, rows - 1, 6).astype(int))
+    ticks = np.unique(np.linspace(first, last, 6).astype(int))
     axes.set_xticks(ticks, [str(times[tick]) for tick in ticks], fontsize=8)
     axes.set_ylabel(name)
-    axes.set_title(f"{name}: test rows, forecast {horizon} ahead", fontsize=10, loc="left")
+    axes.set_title(
+        f"{name}: test rows, forecast {horizon} ahead, and (dotted) the rows to come", fontsize=10, loc="left"
+    )
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(fontsize=9, ncols=4, loc="outside lower center", frameon=False)

@@ -38,6 +38,10 @@ class Checkpoints:
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         """Open the folder; ``read_only`` leaves everything in it as it is, half-written and damaged parts too."""
         self._folder = folder.absolute()  # orbax wants absolute paths
+        # What goes wrong is told here in one sentence; orbax would log each thread's traceback as well.
+        self._logger = logging.getLogger("absl")
+        self._level = self._logger.level
+        self._logger.setLevel(logging.CRITICAL)
         self._read_only = read_only
         try:
             self._manager = self._open()
@@ -69,6 +73,7 @@ class Checkpoints:
                 raise
         finally:
             self._manager.close()
+            self._logger.setLevel(self._level)
 
     def save(self, step: int, saved: Any, meta: dict[str, Any]) -> None:
         """Begin to save the pytree ``saved`` and ``meta`` (what JSON can hold); a step that is there is left alone.
@@ -110,7 +115,7 @@ class Checkpoints:
             except RunError:
                 raise
             except Exception as error:  # whatever a damaged file leads to
-                damaged.append(f"The checkpoint of step {step} is damaged ({_first_line(error)})")
+                damaged.append(f"The checkpoint of step {step} is damaged ({_reason(error)})")
                 continue
             self._set_aside(len(damaged))
             return Restored(*found, tuple(damaged))
@@ -158,7 +163,7 @@ class Checkpoints:
         good = max((int(path.name) for path in self._folder.iterdir() if path.name.isdigit()), default=None)
         kept = "there is no earlier one" if good is None else f"that of step {good} is good"
         raise RunError(
-            f"Cannot save a checkpoint in {self._folder} ({_first_line(error)}); {kept}. Make room or mend the folder, "
+            f"Cannot save a checkpoint in {self._folder} ({_reason(error)}); {kept}. Make room or mend the folder, "
             "and give the same command again."
         ) from error
 
@@ -201,6 +206,22 @@ def _arrays(tree: Any) -> dict[str, str]:
     return {name(path): f"{leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves}
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200].rstrip(".")
+_REASONS = {
+    "No space left on device": "no space left on the device",
+    "Disk quota exceeded": "the disk quota is used up",
+    "File too large": "a file is larger than is allowed here",
+    "Read-only file system": "the file system is read-only",
+    "Permission denied": "permission denied",
+    "CRC-32C": "a checksum is wrong",
+    "No such file": "a file is missing",
+    "not found": "a file is missing",
+    "NOT_FOUND": "a file is missing",
+}
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in a few words: orbax and tensorstore tell it in pages."""
+    text = str(error)
+    known = next((words for phrase, words in _REASONS.items() if phrase in text), None)
+    lines = text.strip().splitlines() or [type(error).__name__]
+    return known or lines[0].split(" [")[0][:100].rstrip(".: ")

@@ -32,6 +32,8 @@ class Folder:
         """
         self.path = path
         self._lock: int | None = None
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file: choose another --workdir, a folder.")
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(path)

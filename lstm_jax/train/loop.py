@@ -13,11 +13,13 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 import numpy as np
 
+from lstm_jax.data.buckets import Buckets
 from lstm_jax.train import folder, processes
 from lstm_jax.train.cache import use_compilation_cache
 from lstm_jax.train.errors import Interrupted, NonFiniteError, RunError
 from lstm_jax.train.experiment import Experiment
 from lstm_jax.train.nonfinite import find_non_finite
+from lstm_jax.train.program import uses
 from lstm_jax.train.progress import Silent, progress
 from lstm_jax.train.result import Result, provenance
 from lstm_jax.train.saved import Best, Saved, check_reached, describe
@@ -73,7 +75,7 @@ def train(
         stack.enter_context(jax.set_mesh(devices_mesh()))
         _claim(stack, path, about, fresh)
         session = _Session(experiment, seed, path, checkpoint_every, quiet or not processes.is_first(), stack)
-        if path is not None and (finished := folder.read_json(path / folder.RESULT)) is not None:
+        if path is not None and (finished := _finished(path)) is not None:
             complete = finished["steps"] if finished["stopped"] else experiment.steps
             if session.first < complete:  # more steps are asked for, or the last checkpoint is damaged
                 if processes.is_first():
@@ -94,6 +96,14 @@ def train(
                 f"{experiment.name} ran out of memory on {jax.devices()[0].device_kind}: a smaller batch, shorter "
                 "sequences, or unroll's remat=True need less. What was saved is kept."
             ) from error
+
+
+def _finished(path: Path) -> dict[str, Any] | None:
+    """The result in the folder; None, too, where it is damaged, because it can be had again from the checkpoint."""
+    try:
+        return folder.read_json(path / folder.RESULT)
+    except RunError:
+        return None
 
 
 def _claim(stack: contextlib.ExitStack, path: Path | None, about: dict[str, Any], fresh: bool) -> None:
@@ -151,19 +161,24 @@ class _Session:
         self.first = int(self.saved.state.step)
         self.checkpoint_every, self.quiet, self.stack = checkpoint_every, quiet, stack
         self.signals = Signals(quiet=quiet)
+        self.told_of_scores = False
         self.begun = self.last_save = time.monotonic()
 
     def run(self) -> tuple[Saved, bool]:
         """Take the steps that are left; what is saved last, and whether a validation ended the training."""
         experiment = self.experiment
         display = Silent() if self.quiet else progress(experiment.name, self.first, experiment.steps)
-        for note in [*experiment.notes, *self.notes, self._greeting()]:
+        for note in [*experiment.notes, *self.notes, *self._remarks(), self._greeting()]:
             display.say(note)
         if self.workdir is not None:
             self.stack.enter_context(self.signals)
         self._compile()
         folder_of_first = self.workdir if processes.is_first() else None
         self.metrics = self.stack.enter_context(Metrics(folder_of_first, step=self.first, more=self.writers))
+        if (gap := self._missing_records()) is not None:
+            display.say(
+                f"{folder.METRICS} lacks steps {gap[0]} to {gap[1]}, which are not taken again: it was damaged."
+            )
         # Killed between the last checkpoint and the result: the validation that ended the run is on record.
         last = self.metrics.last_validation()
         ended = last is not None and last["step"] == self.first and self._ends(last)
@@ -185,6 +200,15 @@ class _Session:
             if call is None:
                 return self.saved, False
             pending = call
+
+    def _missing_records(self) -> tuple[int, int] | None:
+        """The first and last step up to here that have no training record."""
+        if self.workdir is None or not processes.is_first():
+            return None
+        every = self.experiment.log_every
+        known = {record["step"] for record in self.metrics.records if record["split"] == "train"}
+        missing = [step for step in range(every, self.first + 1, every) if step not in known]
+        return (missing[0], missing[-1]) if missing else None
 
     def finish(self, saved: Saved, stopped: bool) -> Result:
         """Score the test data and write the result."""
@@ -261,6 +285,9 @@ class _Session:
             clock = {"seconds": round(self._elapsed(), 3)}
             self.metrics.write({"step": call.end, "split": "validation", **validation, **clock})
             score = validation[self.experiment.metric]
+            if not np.isfinite(score) and not self.told_of_scores:
+                self.told_of_scores = True
+                self.progress.say(f"The validation {self.experiment.metric} is {score} at step {call.end}.")
             if self.saved.best.step < 0 or self.experiment.better(score, float(self.saved.best.score)):
                 self.saved = Saved(call.state, Best.at(call.end, score, call.state.params))
         name = self.experiment.metric
@@ -309,6 +336,21 @@ class _Session:
             f"which is saved in {self.workdir}: the same command goes on from there.",
             number,
         )
+
+    def _remarks(self) -> list[str]:
+        """What is allowed, but seldom meant."""
+        batch, remarks = self.experiment.batch, []
+        if not isinstance(batch, Buckets) and not uses(batch, 1, self.keys.train, np.int32(0)):
+            remarks.append(
+                "The batch does not depend on step, so every step sees the same one: fold step into the key to draw "
+                "others (jax.random.fold_in(key, step))."
+            )
+        if self.workdir is not None and self.experiment.config is None:
+            remarks.append(
+                "Experiment.config is None, so the run folder cannot tell this run from one with other settings, and "
+                "load_run needs the experiment: pass config=config."
+            )
+        return remarks
 
     def _greeting(self) -> str:
         begin = f"going on after step {self.first}" if self.first else "compiling"

@@ -31,7 +31,9 @@ def find_non_finite(experiment: Experiment, state: TrainState) -> str:
     else:
         sizes = ((float(np.max(np.abs(leaf))), name) for name, leaf in _named(grads))
         where = "every gradient is finite, the largest is {:.3g} in {}".format(*max(sizes))
-    return f"{where}. A smaller learning rate or stronger gradient clipping may help."
+    return (
+        f"{where}. A smaller learning rate or stronger gradient clipping may help (with --fresh or another --workdir)."
+    )
 
 
 def drawn(experiment: Experiment, state: TrainState) -> tuple[Any, Any]:

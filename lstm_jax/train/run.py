@@ -1,5 +1,6 @@
 """A run folder, read back."""
 
+import contextlib
 import dataclasses
 import importlib
 import importlib.util
@@ -111,9 +112,13 @@ def _built(folder: Path, about: dict[str, Any]) -> Experiment:
         config = from_json(about["config"], module.Config)
         if about["steps"] != getattr(config, "steps", about["steps"]):
             config = dataclasses.replace(config, steps=about["steps"])
-        return module.build(config)
+        # Paths in the settings are relative to where the run was started.
+        there = Path(about["started_in"])
+        with contextlib.chdir(there) if there.is_dir() else contextlib.nullcontext():
+            experiment = module.build(config)
+        return experiment if experiment.config is not None else dataclasses.replace(experiment, config=config)
     except (ValueError, TypeError) as error:
-        raise RunError(f"{folder} holds settings that {name} no longer takes: {error}") from error
+        raise RunError(f"{name} cannot be built again from the settings in {folder}: {error}") from error
 
 
 def _local(leaf: jax.Array) -> jax.Array:

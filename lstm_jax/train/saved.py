@@ -48,6 +48,7 @@ def describe(experiment: Experiment, seed: int) -> dict[str, Any]:
     return {
         "experiment": experiment.name,
         "module": module_of(experiment.config),
+        "started_in": str(Path.cwd()),
         "seed": seed,
         "config": to_json(experiment.config),
         "fingerprint": experiment.fingerprint,

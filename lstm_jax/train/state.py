@@ -88,7 +88,17 @@ def data_key(state: TrainState) -> Key:
 def loss_and_gradient(loss: Callable[..., Any], batch: Callable[[Key, Array], Any], state: TrainState) -> Any:
     """``((loss, metrics), gradient)`` of the step after ``state``."""
     key = jax.random.fold_in(jax.random.fold_in(state.key, _LOSS), state.step)
-    return jax.value_and_grad(loss, has_aux=True)(state.params, batch(data_key(state), state.step), key)
+
+    def checked(params: Any, data: Any) -> tuple[Array, Mapping[str, Any]]:
+        result = loss(params, data, key)
+        if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], Mapping):
+            raise RunError(
+                "The loss function must return (loss, metrics), metrics a dictionary of numbers, perhaps empty; it "
+                f"returned {type(result).__name__}."
+            )
+        return result
+
+    return jax.value_and_grad(checked, has_aux=True)(state.params, batch(data_key(state), state.step))
 
 
 def devices_mesh() -> jax.sharding.Mesh:

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import math
 import os
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -69,7 +70,7 @@ class TensorBoard:
     def write(self, record: Record) -> None:
         """Add one point to each number's curve, ``split/name``."""
         for name, value in record.items():
-            if name not in _PLACE:
+            if name not in _PLACE and math.isfinite(value):  # of others it would warn each time
                 self._writer.add_scalar(f"{record['split']}/{name}", value, record["step"])
 
     def flush(self) -> None:
@@ -189,7 +190,9 @@ def read(workdir: Path) -> list[Record]:
         except ValueError:
             record = None
         if not isinstance(record, dict) or not {"step", "split"} <= record.keys():
-            raise RunError(f"{path}, line {number} is damaged: {line[:80]!r} is no record.")
+            raise RunError(
+                f"{path}, line {number} is damaged: {line[:80]!r} is no record. Remove it, or start over with --fresh."
+            )
         records.append(record)
     return records
 

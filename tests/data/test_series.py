@@ -234,3 +234,29 @@ def test_no_window(sizes, sentence):
     if "needs" in sentence:  # one row more is enough
         context, horizon, start, stop = sizes
         assert data.windows(np.arange(21.0), context, horizon, start, stop + 1)[1].shape == (1, horizon)
+
+
+def test_dates_that_go_back_are_refused(tmp_path):
+    path = tmp_path / "newest_first.csv"
+    path.write_text("day,sold\n2024-05-03,1\n2024-05-02,2\n")
+    with pytest.raises(
+        data.DataError, match="line 3: 2024-05-02 comes after 2024-05-03; sort the rows, the oldest first"
+    ):
+        data.read_series(path)
+
+
+@pytest.mark.parametrize(
+    ("times", "skipped", "after"),
+    [
+        (["2024-02-27", "2024-02-28", "2024-02-29"], 0, ["2024-03-01", "2024-03-02"]),
+        (["2024-01", "2024-02", "2024-03"], 0, ["2024-04", "2024-05"]),
+        (["2024-05-01 22:00", "2024-05-01 23:00", "2024-05-02 00:00"], 0, ["2024-05-02T01:00", "2024-05-02T02:00"]),
+        (["2024-05-01", "2024-05-02", "2024-05-03", "2024-05-07", "2024-05-08"], 3, ["+1", "+2"]),
+        (["2024-06-30", "2024-06-31"], 0, ["+1", "+2"]),
+        (["1", "2"], 0, ["+1", "+2"]),
+    ],
+)
+def test_labels_tell_what_is_left_out_and_what_comes(times, skipped, after):
+    series = data.Series("sold", np.arange(float(len(times))), times)
+    assert series.skipped == skipped
+    assert series.times_after(2) == after

@@ -11,6 +11,7 @@ import pytest
 from experiments.forecast import Config, build
 from lstm_jax import GRU, data
 from lstm_jax.train import NonFiniteError, train
+from lstm_jax.train.settings import from_json
 
 pytest.importorskip("pandas")
 SMALL = Config(horizon=2, context=6, cell=GRU(4), steps=20, batch_size=8)
@@ -33,9 +34,9 @@ def _run(tmp_path, values, **settings):
     return train(build(config), workdir=tmp_path / "run", quiet=True)
 
 
-@pytest.fixture
-def run(tmp_path):
-    return _run(tmp_path, _values())
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return _run(tmp_path_factory.mktemp("forecast"), _values())
 
 
 def test_rows_to_come_change_nothing_that_was_learnt(tmp_path, run):
@@ -91,6 +92,37 @@ def test_predictions_are_in_the_series_own_units_and_rows(run):
     assert (run.workdir / "plots" / "forecast.png").stat().st_size > 10_000
 
 
+def test_the_rows_to_come_are_forecast_from_the_last_ones(run):
+    with (run.workdir / "future.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["time"] for row in rows] == ["+1", "+2"]
+    assert [float(row["naive"]) for row in rows] == pytest.approx([_values()[-1]] * 2, rel=1e-5)
+    # As if the file had gone on: the first test window of a longer file with the same parameters.
+    values = _values()
+    scale = data.Standardizer.fit(values[:70])
+    experiment = build(Config(**vars(from_json(run.config, Config))))
+    batch = scale.apply(values[-6:, None, None]), scale.apply(np.array([[float(r["forecast"]) for r in rows]]))
+    loss, _ = experiment.loss(run.params, jax.tree.map(jnp.float32, batch), jax.random.key(0))
+    assert float(loss) < 1e-6
+
+
+def test_skill_is_the_share_of_the_best_simple_error_that_is_saved(run):
+    best = min(value for name, value in run.metrics.items() if name.startswith("rmse_"))
+    assert run.metrics["skill"] == pytest.approx(1 - run.metrics["rmse"] / best, rel=1e-4)
+    assert run.solved is None
+
+
+def test_times_left_out_are_said(tmp_path):
+    path = tmp_path / "dates.csv"
+    days = np.datetime64("2024-01-01") + np.delete(np.arange(ROWS + 2), [10, 50])
+    path.write_text(
+        "\n".join(["day,sold", *(f"{day},{value}" for day, value in zip(days, _values(), strict=True))]) + "\n"
+    )
+    assert build(dataclasses.replace(SMALL, csv=str(path))).notes == (
+        "sold: 2 times are left out between the rows, which are taken as even.",
+    )
+
+
 def test_missing_values_are_said_marked_and_never_scored(tmp_path, capsys):
     values = _values()
     values[[20, 21, 75, 90]] = np.nan
@@ -107,6 +139,52 @@ def test_missing_values_are_said_marked_and_never_scored(tmp_path, capsys):
     assert xs.shape == (6, 8, 2)
     every = jnp.concatenate([experiment.batch(jax.random.key(0), jnp.int32(step))[1] for step in range(8)])
     assert int(jnp.isnan(every).sum()) >= 3  # both rows of the gap, in windows of two targets
+
+
+def test_a_gap_is_filled_from_before_marked_and_no_target_of_the_linear_forecast(tmp_path):
+    values = _values()
+    gap = [20, 21, 75, 90]
+    values[gap] = np.nan
+    config = dataclasses.replace(SMALL, csv=_csv(tmp_path, values), batch_size=500)
+    experiment = build(config)
+    filled = values.copy()
+    for row in gap:
+        filled[row] = filled[row - 1]
+    mean, std = filled[:70].mean(), filled[:70].std()
+    starts = range(6, 69)  # of the targets of all training windows
+    assert experiment.batch_size == len(starts)
+    xs, targets = experiment.batch(jax.random.key(0), jnp.int32(0))
+    contexts = {tuple(np.float32((filled[start - 6 : start] - mean) / std)): start for start in starts}
+    assert len(contexts) == 63
+    seen = []
+    for window in range(63):
+        start = contexts[min(contexts, key=lambda c, w=window: np.abs(np.subtract(c, xs[:, w, 0])).max())]
+        seen.append(start)
+        np.testing.assert_allclose(xs[:, window, 0] * std + mean, filled[start - 6 : start], rtol=1e-5)
+        np.testing.assert_array_equal(xs[:, window, 1], np.isnan(values[start - 6 : start]))
+        np.testing.assert_allclose(targets[window] * std + mean, values[start : start + 2], rtol=1e-5)
+    assert sorted(seen) == list(starts)
+    # Least squares on the windows whose targets are all known, by hand.
+    whole = [start for start in starts if not np.isnan(values[start : start + 2]).any()]
+    past = np.array([[*filled[start - 6 : start], 1.0] for start in whole])
+    weights = np.linalg.lstsq(past, np.array([values[start : start + 2] for start in whole]))[0]
+    errors = [[*filled[start - 6 : start], 1.0] @ weights - values[start : start + 2] for start in range(85, ROWS - 1)]
+    rmse = np.sqrt(np.nanmean(np.square(errors)))
+    assert experiment.test is not None
+    assert experiment.test(experiment.init(jax.random.key(0)), None)["rmse_linear"] == pytest.approx(rmse, rel=1e-4)
+
+
+def test_the_network_sees_the_marks_and_known_targets_alone(tmp_path):
+    values = _values()
+    values[20] = np.nan
+    experiment = build(dataclasses.replace(SMALL, csv=_csv(tmp_path, values)))
+    params, key = experiment.init(jax.random.key(0)), jax.random.key(1)
+    loss = jax.jit(lambda *batch: experiment.loss(params, batch, key)[0])
+    xs = jax.random.normal(key, (6, 8, 2)).at[..., 1].set(0.0)
+    zeros = jnp.zeros((8, 2))
+    assert loss(xs, zeros) != loss(xs.at[2, :, 1].set(1.0), zeros)
+    # A mean over what is left: that of the first four windows.
+    assert loss(xs, zeros.at[4:].set(jnp.nan)) == pytest.approx(float(loss(xs[:, :4], zeros[:4])), rel=1e-5)
 
 
 def test_the_gradient_of_a_batch_without_any_known_target_is_zero(tmp_path):
@@ -128,6 +206,12 @@ def test_a_forecast_moves_with_its_series(tmp_path):
         return experiment.loss(params, (xs + shift, jnp.zeros((8, 2)) + shift), jax.random.key(0))[0]
 
     np.testing.assert_allclose(loss(0.0), loss(30.0), rtol=1e-3)
+
+    def error(unit):
+        xs = unit * jax.random.normal(jax.random.key(1), (6, 8, 1))
+        return experiment.loss(params, (xs, jnp.broadcast_to(xs[-1], (8, 2))), jax.random.key(0))[0] / unit**2
+
+    np.testing.assert_allclose(error(1e2), error(1e4), rtol=1e-2)
 
 
 def test_the_generated_series_is_the_default():
@@ -155,8 +239,8 @@ def test_training_ends_when_validation_gets_no_better(tmp_path):
     [
         ({"csv": "gone.csv"}, r"gone\.csv does not exist"),
         ({"horizon": 0}, "horizon must be a whole number of at least 1, got 0"),
-        ({"context": 80}, "needs at least 82 there; use a longer series or a shorter window"),
-        ({"horizon": 40}, "a window of context 6 and horizon 40 needs at least"),
+        ({"context": 80}, r"series\.csv has 100 rows, but a context of 80 and a horizon of 2 need at least 121: give"),
+        ({"horizon": 40}, "has 100 rows, but a context of 6 and a horizon of 40 need at least 270: give more rows"),
         ({"column": "solt"}, "has no column 'solt': did you mean 'sold'"),
         ({"season": 9}, "A season of 9 rows needs a context of at least as many, but it has 6"),
     ],

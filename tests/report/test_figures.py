@@ -65,15 +65,17 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
         figures.learning_curve(tmp_path)
 
 
-@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("horizon", [1, 3, 7])
 def test_a_forecast_lies_over_its_truth(tmp_path, drawn, horizon):
     truth = np.arange(12.0)
     truth[4] = np.nan
     windows = np.lib.stride_tricks.sliding_window_view(truth, horizon)
     columns = {"truth": windows, **{name: windows + n for n, name in ((1, "forecast"), (2, "seasonal_naive"))}}
     columns["linear"] = windows + 3
-    times = [f"d{row}" for row in range(12)]
-    figures.forecast_against_truth(tmp_path / "plots" / "forecast.png", times, columns, "sold", shown=8)
+    times = [f"d{row}" for row in range(12 + horizon)]
+    figures.forecast_against_truth(
+        tmp_path / "plots" / "forecast.png", times, columns, "sold", np.arange(20.0, 20 + horizon), shown=8
+    )
     [axes] = drawn
     lines = {line.get_label(): line for line in axes.lines}
     np.testing.assert_array_equal(lines["truth"].get_ydata(), truth)
@@ -82,7 +84,10 @@ def test_a_forecast_lies_over_its_truth(tmp_path, drawn, horizon):
         np.testing.assert_array_equal(values, truth[at] + number)
         assert list(at) == list(range(at[0], 12))
         assert at[0] < horizon
-    assert axes.get_xlim() == (4, 11)
-    assert axes.get_xticklabels()[-1].get_text() == "d11"
+    assert axes.get_xlim() == (4, 11 + horizon)
+    assert axes.get_xticklabels()[-1].get_text() == f"d{11 + horizon}"
+    dotted = next(line for line in axes.lines if line.get_linestyle() == ":")
+    np.testing.assert_array_equal(dotted.get_xdata(), 12 + np.arange(horizon))
+    np.testing.assert_array_equal(dotted.get_ydata(), 20 + np.arange(horizon))
     assert axes.get_ylim()[1] > 12
     assert (tmp_path / "plots" / "forecast.png").stat().st_size > 10_000

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+import jax.numpy as jnp
 import pytest
 
 from lstm_jax.train import Optimizer, RunError, train
@@ -106,12 +107,49 @@ def test_fresh_moves_the_old_run_aside(tmp_path):
     assert tuple(read(path)) != ()
 
 
-@pytest.mark.parametrize("name", ["config.json", "result.json"])
-def test_a_damaged_file_is_named(tmp_path, name):
+def test_a_damaged_configuration_is_named(tmp_path):
     train(experiment(Config(steps=4)), workdir=tmp_path, quiet=True)
-    (tmp_path / name).write_text("{")
-    with pytest.raises(RunError, match=rf"{name} is damaged, it is no JSON .*--fresh"):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(RunError, match=r"config\.json is damaged, it is no JSON .*--fresh"):
         train(experiment(Config(steps=4)), workdir=tmp_path, quiet=True)
+
+
+def test_a_damaged_result_is_had_again_from_the_checkpoint(tmp_path):
+    first = train(experiment(), workdir=tmp_path, quiet=True)
+    (tmp_path / "result.json").write_text("{")
+    again = train(experiment(), workdir=tmp_path, quiet=True)
+    assert (again.metrics, again.steps, again.history) == (first.metrics, first.steps, first.history)
+    assert json.loads((tmp_path / "result.json").read_text())["metrics"] == first.metrics
+
+
+def test_a_hole_in_the_records_is_told(tmp_path, capsys):
+    train(experiment(), workdir=tmp_path, quiet=True)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "metrics.jsonl").write_text("".join(lines[:12]))  # ten steps, a validation, one step
+    train(experiment(Config(steps=44)), workdir=tmp_path)
+    assert "metrics.jsonl was damaged: it lacks steps 12 to 40, which are not taken again" in capsys.readouterr().err
+
+
+def test_a_file_for_a_folder_is_told(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(RunError, match="run is a file: choose another --workdir, a folder"):
+        train(experiment(), workdir=tmp_path / "run", quiet=True)
+
+
+def test_what_is_seldom_meant_is_said(tmp_path, capsys):
+    tiny = experiment(Config(steps=4), config=None)
+    train(dataclasses.replace(tiny, batch=lambda key, step: tiny.batch(key, 0)), workdir=tmp_path)
+    told = capsys.readouterr().err
+    assert "The batch does not depend on step, so every step sees the same one" in told
+    assert "Experiment.config is None" in told
+    train(experiment(Config(steps=4)), workdir=tmp_path / "other")
+    told = capsys.readouterr().err
+    assert "depend on step" not in told and "config is None" not in told
+
+
+def test_a_validation_that_is_no_number_is_said_once(tmp_path, capsys):
+    train(experiment(evaluate=lambda params, key: {"mse": params["w"][0] * jnp.nan}), workdir=tmp_path)
+    assert capsys.readouterr().err.count("The validation mse is nan at step 10.") == 1
 
 
 def test_a_damaged_record_is_named(tmp_path):

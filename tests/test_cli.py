@@ -178,9 +178,14 @@ def build(config):
 """
 
 
+FORGETFUL = MINE.replace("import dataclass\n", "import dataclass, replace\n").replace(
+    'return tiny.experiment(config, name="mine")', 'return replace(tiny.experiment(config, name="mine"), config=None)'
+)
+
+
 def test_a_file_that_forgets_its_config_still_has_its_settings(capsys, tmp_path):
     pytest.importorskip("tyro")
-    (tmp_path / "forgetful.py").write_text(MINE.replace('name="mine"', 'name="mine", config=None'))
+    (tmp_path / "forgetful.py").write_text(FORGETFUL)
     command = ["run", str(tmp_path / "forgetful.py"), "--workdir", str(tmp_path / "run")]
     main([*command, "--noise", "0.2"])
     assert "noise (0.2 there, 0.3 here)" in _refused(capsys, *command, "--noise", "0.3", code=1)

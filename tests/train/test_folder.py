@@ -127,7 +127,7 @@ def test_a_hole_in_the_records_is_told(tmp_path, capsys):
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "metrics.jsonl").write_text("".join(lines[:12]))  # ten steps, a validation, one step
     train(experiment(Config(steps=44)), workdir=tmp_path)
-    assert "metrics.jsonl was damaged: it lacks steps 12 to 40, which are not taken again" in capsys.readouterr().err
+    assert "metrics.jsonl lacks steps 12 to 40, which are not taken again: it was damaged." in capsys.readouterr().err
 
 
 def test_a_file_for_a_folder_is_told(tmp_path):
@@ -137,7 +137,7 @@ def test_a_file_for_a_folder_is_told(tmp_path):
 
 
 def test_what_is_seldom_meant_is_said(tmp_path, capsys):
-    tiny = experiment(Config(steps=4), config=None)
+    tiny = dataclasses.replace(experiment(Config(steps=4)), config=None)
     train(dataclasses.replace(tiny, batch=lambda key, step: tiny.batch(key, 0)), workdir=tmp_path)
     told = capsys.readouterr().err
     assert "The batch does not depend on step, so every step sees the same one" in told

@@ -8,7 +8,7 @@ any symbol, costs S ln K / (T + 2S) nats a step: 0.520 for a delay of 20.
 Model: one recurrent layer, a dense layer at every step. For an LSTM chrono initialisation with T_max = T + S, the
 distance between a symbol and its copy; ``--no-chrono`` is the control, the usual forget bias of 1.
 
-Expected: accuracy on the recalled symbols of at least 99% for a delay of 20, after 7,500 to 9,000 steps of 64 sequences.
+Expected: accuracy on the recalled symbols of at least 99% for a delay of 20, after 7,500 to 9,000 steps of 64.
 Measured on 2 CPU cores (AMD EPYC, jax 0.10.2, 2026-11-21), the whole command, seeds 0-2: 103, 99, 116 s (test accuracy
 99.4, 99.5, 99.4%).
 

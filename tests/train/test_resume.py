@@ -1,5 +1,6 @@
 """A run that is interrupted anywhere and started again gives the numbers of one that was not, bit for bit."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -80,7 +81,11 @@ def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path, whole, number):
 
 
 def test_a_second_signal_acts_at_once():
-    with Signals() as signals:
+    # As on a terminal: a job started in the background is born with Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGINT, before)
+        signals = stack.enter_context(Signals())
         os.kill(os.getpid(), signal.SIGINT)
         assert signals.received == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):

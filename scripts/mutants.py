@@ -753,12 +753,6 @@ _TRAINING = (
             f"{LOOP}_patience_ends_the_training",
         ),
         (
-            "a-stopped-run-goes-on",
-            'finished["steps"] if finished["stopped"] else experiment.steps',
-            "experiment.steps",
-            f"{RESUME}_a_run_that_was_stopped_by_its_validation_does_not_go_on",
-        ),
-        (
             "saved-before-written-down",
             "    def _save(self) -> None:\n        self.metrics.flush()\n",
             "    def _save(self) -> None:\n",
@@ -844,3 +838,4 @@ MUTANTS = (
 # Left out, because nothing that can be observed changes:
 # - unroll.py, `resets & keep` as `resets`: what the step makes of a reset on padding is thrown away by Flow.leave, and
 #   its cotangent is zero there, so the gradient of the initial state gets nothing either.
+# - loop.py, a stopped run's result thrown away when more steps are asked for: it is computed again, to the same bits.

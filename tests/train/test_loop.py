@@ -186,7 +186,11 @@ def test_seed_and_learning_rate_compile_nothing():
 def test_a_schedule_is_followed():
     """Plain gradient descent on -calls: each step adds the rate of its own step."""
     optimizer = Optimizer("sgd", learning_rate=1.0, schedule="linear", warmup_steps=4, clip_norm=None)
-    result = train(experiment(Config(steps=10), optimizer=optimizer, **_scores(1)), quiet=True)
+    tiny = experiment(Config(steps=10), optimizer=optimizer, **_scores(1))
+    longer = train(dataclasses.replace(tiny, steps=16), quiet=True)  # the same functions, but not the same rates
+    rates = [0.2, 0.4, 0.6, 0.8, *(1 - step / 12 for step in range(6))]  # the best are those of step 10
+    assert float(longer.params["calls"]) == pytest.approx(sum(rates), rel=1e-5)
+    result = train(tiny, quiet=True)
     rates = [0.2, 0.4, 0.6, 0.8, *(1 - step / 6 for step in range(6))]
     assert float(result.params["calls"]) == pytest.approx(sum(rates), rel=1e-5)
 

@@ -17,7 +17,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -103,10 +103,16 @@ def run_experiment(
         check_seed(options.seed)
         if not options.checkpoint_every >= 0:
             raise ValueError(f"checkpoint_every must be at least 0, got {options.checkpoint_every}.")
+        use_cpu_cores(options.cores or None)
+    except (ValueError, RuntimeError) as error:
         # Unless asked for, not insisted on: whoever calls this from a notebook has started JAX.
-        with contextlib.suppress(*() if options.cores else (RuntimeError,)):
-            use_cpu_cores(options.cores or None)
-        experiment = build(config)
+        if isinstance(error, ValueError) or options.cores:
+            _fail(str(error))
+    try:
+        try:
+            experiment = build(config)
+        except ValueError as error:
+            _fail(str(error))
         if not isinstance(experiment, Experiment):
             _fail(f"build(config) must return a lstm_jax.train.Experiment, but it gave {type(experiment).__name__}.", 1)
         if experiment.config is None:  # or the folder could not tell this run from one with other settings
@@ -126,10 +132,6 @@ def run_experiment(
         _fail("Stopped by Ctrl-C at once: the steps since the last checkpoint will be taken again.", 130)
     except RunError as error:
         _fail(str(error), 1)
-    except (ValueError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "use_cpu_cores" not in str(error):
-            raise
-        _fail(str(error))
     told = [str(result), f"Result: {workdir / 'result.json'}", _picture(workdir)]
     written = [*sorted(workdir.glob("*.csv")), *sorted((workdir / "plots").glob("*.png"))]
     told += [f"Also: {path}" for path in written if path.name != "learning_curve.png"]
@@ -167,13 +169,14 @@ def _parse(config_type: type[Any], command: str, arguments: list[str]) -> tuple[
         parse(arguments)
     told = io.StringIO()
     # What is chosen comes first: the flags of a cell may stand before or after its name.
-    chosen = list(_choices(arguments))
-    ordered = chosen + [argument for argument in arguments if argument not in chosen]
+    names = {field.name.replace("_", "-") for field in dataclasses.fields(config_type)}
+    chosen = [at for at, argument in enumerate(arguments) if _is_choice(argument, names)]
+    ordered = [arguments[at] for at in sorted(range(len(arguments)), key=lambda at: at not in chosen)]
     try:
         with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told), _wide():
             parsed = parse(ordered)
     except SystemExit:
-        _fail(_unknown(arguments, parse) or f"{_first_sentence(told.getvalue())} All flags: {command} --help")
+        _fail(_unknown(arguments, names, parse) or f"{_first_sentence(told.getvalue())} All flags: {command} --help")
     return parsed.experiment, parsed.run
 
 
@@ -188,7 +191,7 @@ def _wide() -> Generator[None]:
         os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
 
 
-def _unknown(arguments: list[str], parse: Callable[[list[str]], Any]) -> str | None:
+def _unknown(arguments: list[str], names: set[str], parse: Callable[[list[str]], Any]) -> str | None:
     """A sentence on the first flag, or choice like ``cell:lstm``, that there is not; None where all are known."""
     flags, choices = set(), set()
     for chosen in ([], *([choice] for choice in _help(parse, [], r"[\w.]+:[a-z][\w-]*"))):
@@ -198,18 +201,16 @@ def _unknown(arguments: list[str], parse: Callable[[list[str]], Any]) -> str | N
         name = argument.split("=")[0]
         if re.match(r"--\w", name) and name.replace("_", "-") not in flags:
             return f"There is no flag {name}.{_nearest(name, flags)}"
-    for argument in _choices(arguments):
-        if argument not in choices:
+    for argument in arguments:
+        if _is_choice(argument, names) and argument not in choices:
             return f"There is no {argument}.{_nearest(argument, choices)}"
     return None
 
 
-def _choices(arguments: list[str]) -> Iterator[str]:
-    """The arguments like ``cell:lstm`` that are no flag's value."""
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        is_value = before.startswith("--") and "=" not in before
-        if re.fullmatch(r"[\w.]+:[\w-]+", argument) and not is_value:
-            yield argument
+def _is_choice(argument: str, names: set[str]) -> bool:
+    """Whether it chooses among the kinds of a setting, like ``cell:lstm``."""
+    setting, _, kind = argument.partition(":")
+    return setting.split(".")[0].replace("_", "-") in names and re.fullmatch(r"[\w-]+", kind) is not None
 
 
 def _help(parse: Callable[[list[str]], Any], chosen: list[str], pattern: str) -> set[str]:

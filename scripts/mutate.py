@@ -1,6 +1,6 @@
 """Puts one mistake at a time into a copy of the checkout and looks whether the tests notice it.
 
-    python scripts/mutate.py                  all mutants of scripts/mutants.py
+    python scripts/mutate.py                  all mutants of scripts/mutants/
     python scripts/mutate.py --only NAME ...  some
     python scripts/mutate.py --list           their names, files and tests; runs nothing
 

@@ -51,7 +51,10 @@ class Everything(GatedCell):
     def init(self, key, input_size):
         keys = jax.random.split(key, 4)
         params = dense(keys[0], input_size, self.hidden_size, gates=4, dtype=self.param_dtype)
-        draw = lambda i, *shape: jax.random.normal(keys[i], shape, self.param_dtype)  # noqa: E731
+
+        def draw(i, *shape):
+            return jax.random.normal(keys[i], shape, self.param_dtype)
+
         return EverythingParams(
             w_x=params.w_x,
             w_h=params.w_h,

@@ -260,3 +260,32 @@ def test_usage(capsys):
     assert "lstm-jax run experiments.NAME" in capsys.readouterr().out
     main(["run", "--help"])
     assert "experiments.adding" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["json", "math", "sys"])
+def test_a_file_with_the_name_of_a_python_module_is_refused(capsys, tmp_path, name):
+    (tmp_path / f"{name}.py").write_text(MINE)
+    assert f"has the name of the Python module {name}" in _refused(capsys, "run", str(tmp_path / f"{name}.py"))
+
+
+def test_what_is_chosen_may_stand_anywhere(capsys, tmp_path):
+    pytest.importorskip("tyro")
+    choice = ["--fresh", "cell:gru", "--cell.hidden-size", "3", "--length", "4"]
+    main(["run", "experiments.adding", "--steps", "1", "--workdir", str(tmp_path / "fresh"), *choice])
+    assert type(load_run(tmp_path / "fresh").config.cell).__name__ == "GRU"
+
+
+def test_where_the_old_run_went_is_told(capsys, tmp_path):
+    pytest.importorskip("tyro")
+    (tmp_path / "mine.py").write_text(MINE)
+    command = ["run", str(tmp_path / "mine.py"), "--workdir", str(tmp_path / "run")]
+    main(command)
+    main([*command, "--fresh"])
+    assert f"is now in {tmp_path / 'run.old1'}" in capsys.readouterr().err
+
+
+def test_a_mistake_inside_the_experiment_is_a_traceback(tmp_path):
+    pytest.importorskip("tyro")
+    (tmp_path / "wrong.py").write_text(MINE.replace('name="mine"', "loss=lambda p, b, k: int('x')"))
+    with pytest.raises(ValueError, match="invalid literal"):
+        main(["run", str(tmp_path / "wrong.py"), "--workdir", str(tmp_path / "run")])

@@ -1,14 +1,16 @@
 """The table of mutants fits the files that it speaks of; whether the tests kill them, scripts/mutate.py looks."""
 
 import ast
-import runpy
+import importlib
+import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-MUTANTS = runpy.run_path(str(ROOT / "scripts" / "mutants.py"))["MUTANTS"]
+sys.path.insert(0, str(ROOT / "scripts"))
+MUTANTS = importlib.import_module("mutants").MUTANTS
 
 
 @cache

@@ -72,7 +72,10 @@ def test_gradients_are_those_of_finite_differences(row):
     options = {"lengths": jnp.array(LENGTHS), "resets": resets(), "chunk": 4, **drawn(row)}
     got = outcome(cell, params, xs, state, **options)
     gradients = jax.tree.leaves((got["d_params"], got["d_xs"], got["d_state"]))
-    inexact = lambda x: jnp.issubdtype(x.dtype, jnp.floating)  # noqa: E731
+
+    def inexact(x):
+        return jnp.issubdtype(x.dtype, jnp.floating)
+
     leaves, treedef = jax.tree.flatten((params, xs, state))
 
     @jax.jit
@@ -241,7 +244,10 @@ def test_dtype_policy(row):
     """
     half = row.with_dtypes(param_dtype="float32", dtype="bfloat16")
     params, xs, _ = sequence(half, dtype="float32")
-    float32 = lambda x: x.astype("float32") if jnp.issubdtype(x.dtype, jnp.floating) else x  # noqa: E731
+
+    def float32(x):
+        return x.astype("float32") if jnp.issubdtype(x.dtype, jnp.floating) else x
+
     got = outcome(half, params, xs, jax.tree.map(float32, half.initial_state(params, (B,))), chunk=4)
     assert got["outputs"].dtype == jnp.bfloat16
     for path, leaf in jax.tree.flatten_with_path(got["last"])[0]:

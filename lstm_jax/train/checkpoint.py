@@ -46,6 +46,7 @@ class Checkpoints:
         try:
             self._manager = self._open()
         except OSError as error:
+            self._logger.setLevel(self._level)
             raise RunError(f"Cannot write the checkpoints' folder {folder}: {error.strerror}.") from error
 
     def _open(self) -> ocp.CheckpointManager:

@@ -31,6 +31,8 @@ class Folder:
             RunError: another process writes in it, it holds another run, or it cannot be written.
         """
         self.path = path
+        self.moved: Path | None = None
+        """Where the run that was there is now, if it was moved."""
         self._lock: int | None = None
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file: choose another --workdir, a folder.")
@@ -64,10 +66,10 @@ class Folder:
 
     def _set_aside(self) -> None:
         numbers = range(1, 10**6)
-        self.set_aside = next(
+        self.moved = next(
             aside for n in numbers if not (aside := self.path.with_name(f"{self.path.name}.old{n}")).exists()
         )
-        self.path.rename(self.set_aside)
+        self.path.rename(self.moved)
         self.path.mkdir()
         self.close()
         self._lock = _locked(self.path)

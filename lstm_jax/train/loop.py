@@ -73,8 +73,10 @@ def train(
     use_compilation_cache()
     with contextlib.ExitStack() as stack:
         stack.enter_context(jax.set_mesh(devices_mesh()))
-        _claim(stack, path, about, fresh)
+        moved = _claim(stack, path, about, fresh)
         session = _Session(experiment, seed, path, checkpoint_every, quiet or not processes.is_first(), stack)
+        if moved is not None:
+            session.notes.append(f"The run that was there is now in {moved}.")
         if path is not None and (finished := _finished(path)) is not None:
             complete = finished["steps"] if finished["stopped"] else experiment.steps
             if session.first < complete:  # more steps are asked for, or the last checkpoint is damaged
@@ -106,16 +108,17 @@ def _finished(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _claim(stack: contextlib.ExitStack, path: Path | None, about: dict[str, Any], fresh: bool) -> None:
-    """Lock the folder in the first process; every process learns whether that went well."""
-    error = None
+def _claim(stack: contextlib.ExitStack, path: Path | None, about: dict[str, Any], fresh: bool) -> Path | None:
+    """Lock the folder in the first process; every process learns whether that went well. Where an old run went."""
+    error = moved = None
     if path is not None and processes.is_first():
         try:
-            stack.enter_context(folder.Folder(path, about, fresh=fresh))
+            moved = stack.enter_context(folder.Folder(path, about, fresh=fresh)).moved
         except RunError as refused:
             error = refused
     if processes.any_of(int(error is not None)):
         raise error or RunError(f"The first process could not take the run folder {path}: see its message.")
+    return moved
 
 
 class _Call(NamedTuple):
@@ -182,7 +185,7 @@ class _Session:
         # Killed between the last checkpoint and the result: the validation that ended the run is on record.
         last = self.metrics.last_validation()
         ended = last is not None and last["step"] == self.first and self._ends(last)
-        if processes.any_of(int(ended)):
+        if processes.agreed(int(ended)):
             return self.saved, True
         self.progress = self.stack.enter_context(display)
         pending: _Call | None = None
@@ -295,7 +298,8 @@ class _Session:
         self.progress.update(call.end, float(values["loss"][taken - 1]), told)
         if processes.agreed(int(time.monotonic() - self.last_save >= self.checkpoint_every)):
             self._save()
-        return validation is not None and self._ends(validation)
+        # The records of an earlier session are in the first process alone.
+        return validation is not None and bool(processes.agreed(int(self._ends(validation))))
 
     def _ends(self, validation: dict[str, Any]) -> bool:
         """Whether this validation, the last one, ends the training."""

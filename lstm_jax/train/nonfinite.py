@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType
 
 from lstm_jax.data.buckets import Buckets
 from lstm_jax.driver import watch
@@ -19,7 +20,8 @@ def find_non_finite(experiment: Experiment, state: TrainState) -> str:
     if (found := _first(data)) is not None:
         return f"already {_in_batch(*found)} is {_said(found[1])}."
     # Without the mesh: one device takes the whole batch.
-    with jax.set_mesh(jax.make_mesh((1,), ("replay",), devices=jax.local_devices()[:1])):
+    alone = jax.make_mesh((1,), ("replay",), axis_types=(AxisType.Auto,), devices=jax.local_devices()[:1])
+    with jax.set_mesh(alone):
         result, findings = watch(lambda: loss_and_gradient(experiment.loss, draw, state))
         (loss, _), grads = jax.device_get(result)
     if findings:

@@ -1,6 +1,5 @@
 """A function and what it was compiled to."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +41,6 @@ class Executable:
     """A function compiled for one kind of arguments."""
 
     def __init__(self, function: Callable[..., Any], everywhere: NamedSharding, args: tuple) -> None:
-        start = time.perf_counter()
         closed, self.result = jax.make_jaxpr(function, return_shape=True)(*args)
         large = [getattr(const, "size", 0) >= LARGE for const in closed.consts]
         self._captured = [const for const, is_large in zip(closed.consts, large, strict=True) if is_large]
@@ -56,8 +54,6 @@ class Executable:
 
         self._lowered = jax.jit(run, in_shardings=everywhere, out_shardings=everywhere).lower(self._captured, *args)
         self._call = self._lowered.compile()
-        self.seconds = time.perf_counter() - start
-        """What tracing and compiling took."""
 
     def __call__(self, *args: Any) -> Any:
         """The function's value."""

@@ -77,11 +77,15 @@ def load_run(path: str | os.PathLike[str], experiment: Experiment | None = None)
     return Run(experiment.config, experiment, params, tuple(read(folder)), read_json(folder / RESULT))
 
 
+_EXPERIMENTS: set[str] = set()
+"""The modules that are experiments' files: of two with one name the last is meant."""
+
+
 def module_at(path: str | os.PathLike[str]) -> ModuleType:
     """The module of an experiment's file, imported under the file's name.
 
     Raises:
-        RunError: there is no such file.
+        RunError: there is no such file, or it has the name of another module.
     """
     file = Path(path).resolve()
     if not file.is_file():
@@ -89,8 +93,13 @@ def module_at(path: str | os.PathLike[str]) -> ModuleType:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
         raise RunError(f"{path} is no Python file.")
+    other = None if file.stem in _EXPERIMENTS else importlib.util.find_spec(file.stem)
+    # The name of another module would be taken from whoever imports that one.
+    if other is not None and Path(other.origin or "").resolve() != file:
+        raise RunError(f"{path} has the name of the Python module {file.stem}: give the file another name.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module
+    _EXPERIMENTS.add(file.stem)
     # It may import what lies beside it.
     sys.path.insert(0, str(file.parent))
     spec.loader.exec_module(module)

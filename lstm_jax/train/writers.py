@@ -17,6 +17,7 @@ from lstm_jax.train.errors import RunError
 from lstm_jax.train.folder import METRICS, write_text
 
 Record = dict[str, Any]
+_PLACE = {"step", "split"}
 
 
 class Writer(Protocol):
@@ -110,9 +111,6 @@ class Wandb:
     def close(self) -> None:
         """Finish the run."""
         self._run.finish()
-
-
-_PLACE = {"step", "split"}
 
 
 class Metrics:

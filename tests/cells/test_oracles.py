@@ -20,7 +20,10 @@ D, H = 3, 2
 def blocks(params, names):
     """Weights a gate, taken apart by position: the order of the gates is part of what is tested."""
     w, u, b = (np.asarray(v, np.float64) for v in (params.w_x, params.w_h, params.b))
-    cut = lambda v, k: v[..., k * H : (k + 1) * H]  # noqa: E731
+
+    def cut(v, k):
+        return v[..., k * H : (k + 1) * H]
+
     return {name: (cut(w, k), cut(u, k), cut(b, k)) for k, name in enumerate(names)}
 
 

@@ -106,7 +106,10 @@ def test_each_device_computes_its_share(mesh, shares):
 @pytest.mark.usefixtures("float64")
 def test_inside_a_shard_map_rows_draw_as_in_the_whole_batch():
     params, xs, state = sequence(TWO, (8, 2), STEPS)
-    run = lambda xs, state: unroll(TWO, params, xs, state, key=KEY)  # noqa: E731
+
+    def run(xs, state):
+        return unroll(TWO, params, xs, state, key=KEY)
+
     row, step = PartitionSpec("batch"), PartitionSpec(None, "batch")
     with jax.set_mesh(_mesh()):
         shared = jax.shard_map(run, in_specs=(step, row), out_specs=(step, row), check_vma=False)
@@ -117,7 +120,10 @@ def test_inside_a_shard_map_rows_draw_as_in_the_whole_batch():
 @pytest.mark.parametrize("batch", [(8,), (8, 3)])
 def test_row_keys_inside_a_shard_map(batch):
     key = jax.random.key(3)
-    draw = lambda key: jax.random.key_data(row_keys(key, (batch[0] // 4, *batch[1:])))  # noqa: E731
+
+    def draw(key):
+        return jax.random.key_data(row_keys(key, (batch[0] // 4, *batch[1:])))
+
     with jax.set_mesh(_mesh()):
         shared = jax.shard_map(draw, in_specs=PartitionSpec(), out_specs=PartitionSpec("batch"), check_vma=False)
         got = jax.jit(shared)(key)
@@ -156,7 +162,10 @@ def _inside_loops(computations):
 )
 def test_the_gradients_meet_once_and_outside_of_every_loop(cell, rows):
     params = cell.init(jax.random.key(0), 2)
-    loss = lambda params, xs: weigh(unroll(cell, params, xs, chunk=5))  # noqa: E731
+
+    def loss(params, xs):
+        return weigh(unroll(cell, params, xs, chunk=5))
+
     with jax.set_mesh(_mesh()):
         text = jax.jit(jax.grad(loss)).lower(params, jnp.zeros((20, rows, 2))).compile().as_text()
     computations = _computations(text)

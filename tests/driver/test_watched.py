@@ -57,7 +57,10 @@ def test_finds_the_input(value, batch, row, said):
 
 def test_finds_the_gradient_on_the_way_back():
     params, xs, _ = sequence(STACK, (3,), STEPS, "float32")
-    loss = lambda xs: weigh(_poison(unroll(STACK, params, xs)[0], 4, 2))  # noqa: E731
+
+    def loss(xs):
+        return weigh(_poison(unroll(STACK, params, xs)[0], 4, 2))
+
     (value, gradient), findings = watch(lambda: jax.value_and_grad(loss)(xs))
     assert np.isfinite(value)
     assert not np.isfinite(gradient[4, 2]).any()
@@ -118,7 +121,10 @@ def test_the_result_is_that_of_the_plain_call():
     cell = Bidirectional(Everything(3, **float64), LSTM(2, **float64))
     params, xs, state = sequence(cell, (3,), STEPS)
     options = {"mask": mask((3,), STEPS), "resets": resets((3,), STEPS), "key": jax.random.key(7)}
-    gradient = lambda: jax.value_and_grad(_loss(cell, params, state, **options))(xs)  # noqa: E731
+
+    def gradient():
+        return jax.value_and_grad(_loss(cell, params, state, **options))(xs)
+
     got, findings = watch(gradient)
     assert_equal(got, jax.jit(gradient)())
     assert findings == []

@@ -44,7 +44,10 @@ def ours_from(get, like, suffix: str):
 
 def gradient_from(get, like, suffix: str):
     """The gradient of our bias is that of either of torch's two: not their sum."""
-    zero_hidden_bias = lambda name: np.zeros_like(get(name)) if name.startswith("bias_hh") else get(name)  # noqa: E731
+
+    def zero_hidden_bias(name):
+        return np.zeros_like(get(name)) if name.startswith("bias_hh") else get(name)
+
     ours = ours_from(zero_hidden_bias, like, suffix)
     return ours.replace(b_hn=get(f"bias_hh_{suffix}")[2 * H :]) if hasattr(like, "b_hn") else ours
 

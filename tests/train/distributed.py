@@ -15,6 +15,7 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 )
 
+# JAX reads the flags when it is imported.
 import jax  # noqa: E402
 
 if cluster:

@@ -1,0 +1,18 @@
+"""The mutants of scripts/mutate.py: single mistakes that somebody could make, and the tests that must notice each.
+
+The exact text must occur once in its file; tests/test_mutants.py holds the table to that. To add one: give it a line
+in its room's file, then ``python scripts/mutate.py --only NAME``. Where it survives, sharpen a test, or leave the
+mutant out and say at the end of this file why no test could tell it from the original.
+"""
+
+from mutants import cells, driver, training, wrappers
+from mutants.table import Mutant
+
+MUTANTS = (*cells.MUTANTS, *wrappers.MUTANTS, *driver.MUTANTS, *training.MUTANTS)
+
+__all__ = ["MUTANTS", "Mutant"]
+
+# Left out, because nothing that can be observed changes:
+# - unroll.py, `resets & keep` as `resets`: what the step makes of a reset on padding is thrown away by Flow.leave, and
+#   its cotangent is zero there, so the gradient of the initial state gets nothing either.
+# - loop.py, a stopped run's result thrown away when more steps are asked for: it is computed again, to the same bits.

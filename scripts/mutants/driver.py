@@ -1,0 +1,350 @@
+"""Mutants of the driver."""
+
+from mutants.table import of
+
+PATHS = "tests/test_properties.py::test_every_path_equals_the_plain_scan"
+PROPERTIES = "tests/test_properties.py::test"
+ORACLES = "tests/cells/test_oracles.py::test_cell_equals_its_paper"
+CHUNKS = "tests/driver/test_chunks.py::test"
+COLLECT = "tests/driver/test_collect.py::test"
+ERRORS = "tests/driver/test_errors.py::test"
+STACK = "tests/wrappers/test_stack.py::test"
+
+_UNROLL = of(
+    "lstm_jax/driver/unroll.py",
+    (
+        "lengths-off-by-one",
+        "inside = time < jnp.broadcast_to(lengths, (1, *batch))",
+        "inside = time <= jnp.broadcast_to(lengths, (1, *batch))",
+        f"{PROPERTIES}_padding_changes_nothing[lstm]",
+    ),
+    (
+        "mask-ignored-beside-lengths",
+        "keep = inside if keep is None else keep & inside",
+        "keep = inside",
+        f"{ORACLES}[lstm]",
+    ),
+    (
+        "padding-not-zeroed",
+        "xs = select(keep, xs, jnp.zeros_like(xs))",
+        "xs = xs + jnp.zeros_like(xs)",
+        f"{PROPERTIES}_padding_changes_nothing[lstm]",
+    ),
+    (
+        "reset-after-the-step",
+        "keep=keep, reset=resets)",
+        "keep=keep, reset=None if resets is None else jnp.roll(resets, 1, axis=0))",
+        f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
+    ),
+    (
+        "reset-to-the-state-given",
+        "xs, state, initial, Flow(",
+        "xs, state, state, Flow(",
+        f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
+    ),
+    (
+        "step-keys-without-the-row",
+        "rows = row_keys(key_steps, batch).reshape(-1)",
+        "rows = jnp.broadcast_to(key_steps, batch).reshape(-1)",
+        f"{STACK}_dropout_rate_scale_and_reach",
+    ),
+    (
+        "step-keys-without-the-time",
+        "keys = at_time(rows, jnp.arange(steps))",
+        "keys = at_time(rows, jnp.zeros_like(jnp.arange(steps)))",
+        f"{STACK}_dropout_rate_scale_and_reach",
+    ),
+    (
+        "flip-always-runs-in-reverse",
+        "replace(self, reverse=not self.reverse)",
+        "replace(self, reverse=True)",
+        f"{PROPERTIES}_reverse_equals_reversed_sequences[bidirectional]",
+    ),
+    (
+        "parts-without-lengths-and-resets",
+        "replace(flow, keys=keys))",
+        "Flow(keys=keys))",
+        f"{PROPERTIES}_padding_changes_nothing[stack]",
+    ),
+)
+
+_CHECKS = of(
+    "lstm_jax/driver/checks.py",
+    (
+        "negative-lengths-accepted",
+        "values.max() > steps or values.min() < 0",
+        "values.max() > steps",
+        f"{ERRORS}_wrong_arguments",
+    ),
+    (
+        "lengths-above-t-accepted",
+        "values.max() > steps or values.min() < 0",
+        "values.min() < 0",
+        f"{ERRORS}_wrong_arguments",
+    ),
+    (
+        "state-keeps-the-precision-it-came-in",
+        "jnp.asarray(x).astype(like.dtype)",
+        "jnp.asarray(x)",
+        f"{PROPERTIES}_dtype_policy[lstm]",
+    ),
+)
+
+_COLLECT = of(
+    "lstm_jax/driver/collect.py",
+    (
+        "collect-of-the-old-state",
+        "state_fields(new)",
+        "state_fields(state)",
+        f"{COLLECT}_gates_and_cell_state_of_an_lstm",
+    ),
+    (
+        "collect-of-gates-from-the-new-state",
+        "self.cell.inspect(params, z, state)",
+        "self.cell.inspect(params, z, new)",
+        f"{COLLECT}_gates_and_cell_state_of_an_lstm",
+    ),
+)
+
+_FLOW = of(
+    "lstm_jax/driver/flow.py",
+    (
+        "outputs-on-padding",
+        "return ys if self.keep is None else select(self.keep, ys, jax.tree.map(jnp.zeros_like, ys))",
+        "return ys",
+        f"{PROPERTIES}_a_mask_equals_deleting_its_steps[lstm]",
+    ),
+    (
+        "state-moves-on-padding",
+        "return new if self.keep is None else select(self.keep, new, state)",
+        "return new",
+        f"{PROPERTIES}_a_mask_equals_deleting_its_steps[lstm]",
+    ),
+)
+
+_PLAIN = of(
+    "lstm_jax/driver/plain.py",
+    (
+        "plain-padding-holds-the-initial-state",
+        "at.leave(new, previous)",
+        "at.leave(new, initial)",
+        f"{PATHS}[remat-lstm]",
+    ),
+    (
+        "plain-never-in-reverse",
+        "jax.lax.scan(one, previous, (zs, flow), reverse=reverse)",
+        "jax.lax.scan(one, previous, (zs, flow))",
+        f"{PATHS}[whole-lstm]",
+    ),
+)
+
+_PIECES = of(
+    "lstm_jax/driver/pieces.py",
+    (
+        "rest-dropped",
+        "return whole, None if n * chunk == steps else jax.tree.map(lambda x: x[n * chunk :], tree)",
+        "return whole, None",
+        f"{CHUNKS}_cutting_and_pasting_is_the_identity",
+    ),
+    (
+        "rest-pasted-first",
+        "jnp.concatenate([a, b])",
+        "jnp.concatenate([b, a])",
+        f"{CHUNKS}_cutting_and_pasting_is_the_identity",
+    ),
+    (
+        "rest-always-last",
+        "    if reverse and rest is not None:\n"
+        "        carry, rest_out = body(carry, rest)\n"
+        "    if whole is not None:\n"
+        "        carry, whole_out = jax.lax.scan(body, carry, whole, reverse=reverse)\n"
+        "    if not reverse and rest is not None:\n",
+        "    if whole is not None:\n"
+        "        carry, whole_out = jax.lax.scan(body, carry, whole, reverse=reverse)\n"
+        "    if rest is not None:\n",
+        f"{PATHS}[chunks-and-rest-lstm]",
+    ),
+    (
+        "chunks-never-in-reverse",
+        "jax.lax.scan(body, carry, whole, reverse=reverse)",
+        "jax.lax.scan(body, carry, whole)",
+        f"{PATHS}[chunks-and-rest-lstm]",
+    ),
+    (
+        "auto-chunk-of-none",
+        "return min(max(4, chunk), max(1, steps))",
+        "return min(chunk, max(1, steps))",
+        f"{CHUNKS}_a_chunk_is_at_least_one_step_and_at_most_all",
+    ),
+    (
+        "auto-chunk-of-none-on-accelerators",
+        "return max(1, math.isqrt(steps)) if remat else max(1, steps)",
+        "return math.isqrt(steps) if remat else max(1, steps)",
+        f"{CHUNKS}_a_chunk_is_at_least_one_step_and_at_most_all",
+    ),
+)
+
+_HOISTED_FORWARD = of(
+    "lstm_jax/driver/hoisted.py",
+    (
+        "padding-holds-the-initial-state",
+        "left = at.leave(new, previous)",
+        "left = at.leave(new, initial)",
+        f"{PROPERTIES}_a_mask_equals_deleting_its_steps[lstm]",
+    ),
+    (
+        "mix-sees-the-state-before-the-reset",
+        "a = split.join(z, split.mix(params, entered))",
+        "a = split.join(z, split.mix(params, previous))",
+        f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
+    ),
+    (
+        "update-sees-the-state-before-the-reset",
+        "new, y = split.local(params, a, entered)",
+        "new, y = split.local(params, a, previous)",
+        f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
+    ),
+    (
+        "remat-from-the-initial-state",
+        "self.forward_chunk(params, initial, saved.start, (xs, flow))",
+        "self.forward_chunk(params, initial, initial, (xs, flow))",
+        f"{PATHS}[remat-lstm]",
+    ),
+)
+
+# A term missing from each gradient, and the backward scan taken the wrong way.
+_HOISTED_BACKWARD = of(
+    "lstm_jax/driver/hoisted.py",
+    (
+        "gradient-without-readout-to-preactivations",
+        "d_a_t = inexact.add(d_a_t, d_a_local)",
+        "d_a_t = d_a_local",
+        f"{PATHS}[chunks-everything]",
+    ),
+    (
+        "gradient-without-readout-to-states",
+        "            d_state = inexact.add(d_state, d_out)\n",
+        "",
+        f"{PATHS}[chunks-lstm]",
+    ),
+    (
+        "gradient-without-readout-to-parameters",
+        "d_params, d_a_out, d_states_out = pull_readout(d_outputs)",
+        "d_params, d_a_out, d_states_out = pull_readout(d_outputs)\n"
+        "            d_params = inexact.zeros_like(d_params)",
+        f"{PATHS}[chunks-everything]",
+    ),
+    (
+        "gradient-without-mix-to-states",
+        "            d_entered = inexact.add(d_entered, pull_mix(d_a_t)[0])\n",
+        "",
+        f"{PATHS}[chunks-lstm]",
+    ),
+    (
+        "gradient-without-mix-to-parameters",
+        "(d_params_mix, d_params_local, d_params_project, later.params)",
+        "(d_params_local, d_params_project, later.params)",
+        f"{PATHS}[chunks-lstm]",
+    ),
+    (
+        "gradient-without-update-to-parameters",
+        "(d_params_mix, d_params_local, d_params_project, later.params)",
+        "(d_params_mix, d_params_project, later.params)",
+        f"{PATHS}[chunks-gru]",
+    ),
+    (
+        "gradient-without-project-to-parameters",
+        "(d_params_mix, d_params_local, d_params_project, later.params)",
+        "(d_params_mix, d_params_local, later.params)",
+        f"{PATHS}[chunks-lstm]",
+    ),
+    (
+        "gradient-without-later-chunks",
+        "(d_params_mix, d_params_local, d_params_project, later.params)",
+        "(d_params_mix, d_params_local, d_params_project)",
+        f"{PATHS}[chunks-lstm]",
+    ),
+    (
+        "gradient-without-resets-to-initial-state",
+        "            d_initial = inexact.add(d_initial, [d.sum(axis=0) for d in at_resets])\n",
+        "",
+        f"{PATHS}[chunks-and-rest-everything]",
+    ),
+    (
+        "gradient-without-later-resets-to-initial-state",
+        "d_initial = later.initial",
+        "d_initial = inexact.zeros_like(later.initial)",
+        f"{PATHS}[chunks-and-rest-everything]",
+    ),
+    (
+        "gradient-flows-across-resets",
+        "d_previous = select(at.reset, inexact.zeros_like(d_entered), d_entered)",
+        "d_previous = d_entered",
+        f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
+    ),
+    (
+        "gradient-stops-at-padding",
+        "d_previous = select(at.keep, d_previous, d_state)",
+        "d_previous = select(at.keep, d_previous, inexact.zeros_like(d_state))",
+        f"{PATHS}[whole-lstm]",
+    ),
+    (
+        "gradient-through-the-update-on-padding",
+        "d_new = select(at.keep, d_state, inexact.zeros_like(d_state)) if at.keep is not None else d_state",
+        "d_new = d_state",
+        f"{PATHS}[whole-lstm]",
+    ),
+    (
+        "gradient-from-outputs-on-padding",
+        "d_outputs = [select(flow.keep, d, jnp.zeros_like(d)) if flow.keep is not None else d for d in d_outputs]",
+        "d_outputs = [*d_outputs]",
+        f"{PATHS}[whole-lstm]",
+    ),
+    (
+        "gradient-at-the-state-before-the-reset",
+        "entered = select(flow.reset, _over_time(initial, flow.reset), self._before(saved))",
+        "entered = self._before(saved)",
+        f"{PATHS}[whole-lstm]",
+    ),
+    (
+        "gradient-of-project-without-keys",
+        "inexact.vjp(partial(cell.project, keys=flow.keys), params, xs)",
+        "inexact.vjp(cell.project, params, xs)",
+        f"{PATHS}[chunks-everything]",
+    ),
+    (
+        "states-before-in-the-order-of-time",
+        "parts = [states[1:], start[None]] if self.reverse else [start[None], states[:-1]]",
+        "parts = [start[None], states[:-1]]",
+        f"{PATHS}[whole-lstm]",
+    ),
+    (
+        "states-before-in-reverse-start-first",
+        "[states[1:], start[None]] if self.reverse",
+        "[start[None], states[1:]] if self.reverse",
+        f"{PATHS}[whole-lstm]",
+    ),
+    (
+        "gradient-of-steps-always-against-time",
+        "jax.lax.scan(one, later.state, inputs, reverse=not self.reverse)",
+        "jax.lax.scan(one, later.state, inputs, reverse=True)",
+        f"{PATHS}[whole-lstm]",
+    ),
+    (
+        "gradient-of-chunks-always-against-time",
+        "scan_pieces(body, none_yet, pieces, reverse=not self.reverse)",
+        "scan_pieces(body, none_yet, pieces, reverse=True)",
+        f"{PATHS}[chunks-and-rest-lstm]",
+    ),
+)
+
+MUTANTS = (
+    *_UNROLL,
+    *_CHECKS,
+    *_COLLECT,
+    *_FLOW,
+    *_PLAIN,
+    *_PIECES,
+    *_HOISTED_FORWARD,
+    *_HOISTED_BACKWARD,
+)

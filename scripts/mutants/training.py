@@ -1,0 +1,168 @@
+"""Mutants of the tasks and the training system."""
+
+from mutants.table import of
+
+DEVICES = "tests/driver/test_devices.py"
+LOOP = "tests/train/test_loop.py::test"
+RESUME = "tests/train/test_resume.py::test"
+FOLDER = "tests/train/test_folder.py::test"
+ADDING = "tests/tasks/test_adding.py::test"
+
+_ADDING = of(
+    "lstm_jax/tasks/adding.py",
+    (
+        "adding-last-step-never-marked",
+        "jax.random.randint(second_key, (batch_size,), half, length)",
+        "jax.random.randint(second_key, (batch_size,), half, max(half + 1, length - 1))",
+        f"{ADDING}_statistics",
+    ),
+    (
+        "adding-first-marker-anywhere",
+        "jax.random.randint(first_key, (batch_size,), 0, half)",
+        "jax.random.randint(first_key, (batch_size,), 0, length)",
+        f"{ADDING}_one_marker_in_each_half_and_the_target_is_the_marked_sum",
+    ),
+    (
+        "adding-markers-from-one-key",
+        "jax.random.randint(second_key, ",
+        "jax.random.randint(first_key, ",
+        f"{ADDING}_statistics",
+    ),
+    (
+        "adding-target-is-the-product",
+        "values[first, rows] + values[second, rows]",
+        "values[first, rows] * values[second, rows]",
+        f"{ADDING}_one_marker_in_each_half_and_the_target_is_the_marked_sum",
+    ),
+)
+
+_TRAINING = (
+    *of(
+        "lstm_jax/cell.py",
+        (
+            "rows-of-a-share-numbered-from-zero",
+            "rows += jax.lax.axis_index(BATCH_AXIS).astype(rows.dtype) * rows.size",
+            "rows += 0",
+            f"{DEVICES}::test_row_keys_inside_a_shard_map",
+        ),
+    ),
+    *of(
+        "lstm_jax/train/state.py",
+        (
+            "loss-draws-what-the-data-drew",
+            "_DATA, _LOSS = range(2)",
+            "_DATA, _LOSS = 0, 0",
+            f"{LOOP}_equals_a_plain_loop",
+        ),
+        (
+            "test-data-are-the-validation-data",
+            "_INIT, _TRAIN, _VALIDATION, _TEST = range(4)",
+            "_INIT, _TRAIN, _VALIDATION, _TEST = 0, 1, 2, 2",
+            f"{LOOP}_equals_a_plain_loop",
+        ),
+        (
+            "a-non-finite-step-is-taken",
+            "jnp.where(finite, after, before)",
+            "jnp.where(finite, after, after)",
+            f"{LOOP}_a_non_finite_step_leaves_the_state_before_it",
+        ),
+        (
+            "non-finite-parameters-pass",
+            "jnp.isfinite(norm) & _all_finite(params)",
+            "jnp.isfinite(norm)",
+            f"{LOOP}_a_non_finite_step_stops_the_run_and_is_named",
+        ),
+        (
+            "a-schedule-s-steps-compile-nothing",
+            "steps if optimizer.depends_on_steps else None,",
+            "None,",
+            f"{LOOP}_a_schedule_is_followed",
+        ),
+    ),
+    *of(
+        "lstm_jax/train/loop.py",
+        (
+            "the-last-parameters-are-tested",
+            "metrics = _floats(self.test(best.params, self.keys.test))",
+            "metrics = _floats(self.test(saved.state.params, self.keys.test))",
+            f"{LOOP}_the_best_validated_parameters_are_tested_and_returned",
+        ),
+        (
+            "best-is-the-last",
+            "self.experiment.better(score, float(self.saved.best.score))",
+            "True",
+            f"{LOOP}_the_best_validated_parameters_are_tested_and_returned",
+        ),
+        (
+            "patience-one-too-many",
+            "return len(since) >= experiment.patience",
+            "return len(since) > experiment.patience",
+            f"{LOOP}_patience_ends_the_training",
+        ),
+        (
+            "saved-before-written-down",
+            "    def _save(self) -> None:\n        self.metrics.flush()\n",
+            "    def _save(self) -> None:\n",
+            f"{RESUME}_killed_at_any_instant",
+        ),
+    ),
+    *of(
+        "lstm_jax/train/experiment.py",
+        (
+            "goal-upside-down",
+            'score < than if self.goal == "min" else score > than',
+            'score > than if self.goal == "min" else score < than',
+            f"{LOOP}_the_best_validated_parameters_are_tested_and_returned",
+        ),
+        (
+            "nan-is-never-beaten",
+            "if than != than:\n            return score == score\n        ",
+            "",
+            f"{LOOP}_a_score_that_is_no_number_is_never_the_best",
+        ),
+    ),
+    *of(
+        "lstm_jax/train/writers.py",
+        (
+            "one-record-too-many-kept",
+            'if record["step"] <= step]',
+            'if record["step"] <= step + 1]',
+            f"{FOLDER}_cut_back_drops_later_records_and_a_torn_line",
+        ),
+        (
+            "tensorboard-keeps-what-is-taken-again",
+            "TensorBoard(workdir, purge_step=step + 1)",
+            "TensorBoard(workdir, purge_step=step + 9)",
+            f"{RESUME}_tensorboard_is_told_to_forget_what_is_taken_again",
+        ),
+    ),
+    *of(
+        "lstm_jax/train/folder.py",
+        (
+            "two-may-write",
+            "fcntl.LOCK_EX | fcntl.LOCK_NB",
+            "fcntl.LOCK_SH | fcntl.LOCK_NB",
+            f"{FOLDER}_a_folder_in_use_is_refused",
+        ),
+        (
+            "other-data-pass",
+            '"fingerprint": "the data"',
+            '"experiment ": "the data"',
+            f"{FOLDER}_other_data_are_refused",
+        ),
+    ),
+    *of(
+        "lstm_jax/train/checkpoint.py",
+        (
+            "damaged-checkpoints-stay",
+            "self._set_aside(len(damaged))",
+            "self._set_aside(0)",
+            "tests/train/test_checkpoint.py::test_a_damaged_checkpoint_is_told_and_the_one_before_it_used",
+        ),
+    ),
+)
+
+MUTANTS = (
+    *_ADDING,
+    *_TRAINING,
+)

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from lstm_jax.cell import Array, Cell, DenseParams, GatedCell, HiddenState, Key, affine, check_settings
+from lstm_jax.cells.activations import once
 from lstm_jax.initializers import dense
 
 GATES = ("r", "z", "n")
@@ -74,9 +75,9 @@ class GRU(GatedCell):
         return GRUPreactivation(gates=z_gates + u_gates, x_n=x_n, h_n=h_n)
 
     def _gates(self, params: GRUParams, a: GRUPreactivation) -> tuple[Array, Array, Array]:
-        r, z = jnp.split(jax.nn.sigmoid(a.gates), 2, axis=-1)
+        r, z = jnp.split(once(jax.nn.sigmoid(a.gates)), 2, axis=-1)
         b_hn = jnp.broadcast_to(params.b_hn.astype(a.h_n.dtype), a.h_n.shape)
-        return r, z, jnp.tanh(a.x_n + r * (a.h_n + b_hn))
+        return r, z, once(jnp.tanh(a.x_n + r * (a.h_n + b_hn)))
 
     def update(self, params: GRUParams, a: GRUPreactivation, state: HiddenState) -> HiddenState:
         """``h = (1 - z) * n + z * h``."""

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from lstm_jax.cell import Array, DenseParams, GatedCell, Key, check_settings
-from lstm_jax.cells.activations import activation
+from lstm_jax.cells.activations import activation, once
 from lstm_jax.initializers import chrono, dense
 
 GATES = ("i", "f", "g", "o")
@@ -76,8 +76,7 @@ class LSTM(GatedCell):
         squash, gate = activation(self.activation), activation(self.gate_activation)
         i, f, g, o = jnp.split(a.astype(state.c.dtype), 4, axis=-1)
         gates = jnp.concatenate([gate(i), gate(f), squash(g), gate(o)], axis=-1)
-        # Without the barrier XLA's CPU fusion computes each gate again for every one of its uses.
-        return tuple(jnp.split(jax.lax.optimization_barrier(gates), 4, axis=-1))
+        return tuple(jnp.split(once(gates), 4, axis=-1))
 
     def update(self, params: DenseParams, a: Array, state: LSTMState) -> LSTMState:
         """``c = f * c + i * g``, ``h = o * tanh(c)``."""

@@ -55,6 +55,11 @@ def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
     return xs.shape[1:-1]
 
 
+def holds_no_rows(cell: Cell, params: Params, xs: Array) -> bool:
+    """Whether the prepared parameters are those of `Cell.init` in shape: nothing in them belongs to a row."""
+    return _shapes_of_init(cell, xs.shape[-1]) == _shapes(params)
+
+
 @lru_cache(maxsize=256)
 def _shapes_of_init(cell: Cell, input_size: int) -> list[tuple[str, tuple[int, ...]]] | None:
     """Names and shapes of what ``init`` makes; None where it cannot be traced, and nothing is checked."""

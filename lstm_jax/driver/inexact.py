@@ -1,6 +1,6 @@
 """Reverse mode over pytrees that also hold integers, booleans and keys: those leaves have no gradient."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -45,9 +45,29 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Leaves
     return out, pull
 
 
-def add(left: Leaves, right: Leaves) -> Leaves:
-    """Leaf by leaf sum of two lists of cotangents."""
-    return [a + b for a, b in zip(left, right, strict=True)]
+def vjp_of_used(function: Callable[..., Any], *args: Any) -> Callable[[Leaves], tuple[list[Array | None], ...]]:
+    """The second result of `vjp`, with None for the cotangent of a leaf that ``function`` does not look at.
+
+    A zero would be written, read and added like any other number.
+    """
+    jaxpr = jax.make_jaxpr(function)(*args).jaxpr
+    used = {id(variable) for equation in jaxpr.eqns for variable in equation.invars}
+    used |= {id(variable) for variable in jaxpr.outvars}
+    leaves = zip(jax.tree.leaves(args), jaxpr.invars, strict=True)
+    flags = iter([id(variable) in used for leaf, variable in leaves if is_inexact(leaf)])
+    where = [[next(flags) for _ in split(arg)[0]] for arg in args]
+    _, pull = vjp(function, *args)
+
+    def pull_used(cotangents: Leaves) -> tuple[list[Array | None], ...]:
+        pulled = zip(pull(cotangents), where, strict=True)
+        return tuple([d if is_used else None for d, is_used in zip(*pair, strict=True)] for pair in pulled)
+
+    return pull_used
+
+
+def add(left: Leaves, right: Sequence[Array | None]) -> Leaves:
+    """Leaf by leaf sum of two lists of cotangents; None adds nothing."""
+    return [a if b is None else a + b for a, b in zip(left, right, strict=True)]
 
 
 def zeros_like(leaves: Leaves) -> Leaves:

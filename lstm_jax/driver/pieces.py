@@ -34,21 +34,17 @@ def auto_chunk(steps: int, step_bytes: int, weight_bytes: int, remat: bool, plat
 
 
 def cut(tree: Any, steps: int, chunk: int) -> Pieces:
-    """Cut the leading axis, of length ``steps``, of every leaf into whole chunks and the rest."""
+    """Cut the leading axis, of length ``steps``, of every leaf into whole chunks and the rest, a chunk of its own."""
     n = steps // chunk if chunk < steps else 0
-    if n == 0:
-        return None, tree
-    whole = jax.tree.map(lambda x: x[: n * chunk].reshape(n, chunk, *x.shape[1:]), tree)
-    return whole, None if n * chunk == steps else jax.tree.map(lambda x: x[n * chunk :], tree)
+    rest = steps - n * chunk
+    whole = None if n == 0 else jax.tree.map(lambda x: x[: n * chunk].reshape(n, chunk, *x.shape[1:]), tree)
+    return whole, None if rest == 0 and n else jax.tree.map(lambda x: x[None, n * chunk :], tree)
 
 
 def paste(pieces: Pieces) -> Any:
     """Undo `cut`."""
-    whole, rest = pieces
-    if whole is None:
-        return rest
-    flat = jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), whole)
-    return flat if rest is None else jax.tree.map(lambda a, b: jnp.concatenate([a, b]), flat, rest)
+    flat = [jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), piece) for piece in pieces if piece is not None]
+    return flat[0] if len(flat) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *flat)
 
 
 def each(function: Callable[..., Any], *values: Pieces) -> Pieces:
@@ -58,18 +54,15 @@ def each(function: Callable[..., Any], *values: Pieces) -> Pieces:
 
 
 def scan_pieces(
-    body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, pieces: Pieces, *, reverse: bool
+    run: Callable[[Any, Any], tuple[Any, Any]], carry: Any, pieces: Pieces, *, reverse: bool
 ) -> tuple[Any, Pieces]:
-    """Run ``body(carry, piece) -> (carry, out)`` over all pieces in the order of time, or against it.
-
-    Returns the last carry and the outputs, one for each piece.
-    """
+    """``run(carry, chunks) -> (carry, out)`` over the whole chunks and the rest in the order of time, or against it."""
     whole, rest = pieces
     whole_out = rest_out = None
     if reverse and rest is not None:
-        carry, rest_out = body(carry, rest)
+        carry, rest_out = run(carry, rest)
     if whole is not None:
-        carry, whole_out = jax.lax.scan(body, carry, whole, reverse=reverse)
+        carry, whole_out = run(carry, whole)
     if not reverse and rest is not None:
-        carry, rest_out = body(carry, rest)
+        carry, rest_out = run(carry, rest)
     return carry, (whole_out, rest_out)

@@ -1,10 +1,13 @@
 """A clear refusal of forward mode where only reverse mode is implemented.
 
 `jax.custom_vjp` refuses forward mode too, in words about itself. `reverse_only` gets there first: its tangent passes
-through a primitive that can be transposed, which is all that reverse mode does with it, but not evaluated. (Under both
-`jax.jit` and `jax.jacfwd` the custom VJP is still the first to refuse.)
+through a primitive that can be transposed, which is all that reverse mode does with it, but not evaluated. Under both
+`jax.jit` and `jax.jacfwd` the custom VJP is the first to refuse: `in_our_words` says it again. (Not where the jitted
+function is the inner one, ``jacfwd(jit(f))``: that is JAX's own call.)
 """
 
+import contextlib
+from collections.abc import Generator
 from typing import Any
 
 import jax
@@ -15,12 +18,25 @@ from jax.interpreters import ad, batching, mlir
 
 from lstm_jax.cell import Array
 
+_REFUSAL = (
+    'vjp="hoisted" has reverse mode only (jax.grad, jax.vjp, and any mode on top of them, such as jax.hessian): '
+    'for jax.jvp, jax.jacfwd or jax.linearize call unroll with vjp="autodiff".'
+)
+
 
 def _refuse(*_: Any, **__: Any) -> Any:
-    raise TypeError(
-        'vjp="hoisted" has reverse mode only (jax.grad, jax.vjp, and any mode on top of them, such as jax.hessian): '
-        'for jax.jvp, jax.jacfwd or jax.linearize call unroll with vjp="autodiff".'
-    )
+    raise TypeError(_REFUSAL)
+
+
+@contextlib.contextmanager
+def in_our_words() -> Generator[None]:
+    """Say what `jax.custom_vjp` says of forward mode in terms of `unroll`."""
+    try:
+        yield
+    except TypeError as error:
+        if "forward-mode" not in str(error):
+            raise
+        raise TypeError(_REFUSAL) from error
 
 
 _tangent = Primitive("reverse_only_tangent")

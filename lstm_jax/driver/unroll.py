@@ -25,11 +25,11 @@ from lstm_jax.driver.flow import Flow, select
 from lstm_jax.driver.hoisted import unroll_hoisted
 from lstm_jax.driver.pieces import auto_chunk
 from lstm_jax.driver.plain import unroll_plain
-from lstm_jax.driver.reverse_only import reverse_only
+from lstm_jax.driver.reverse_only import in_our_words, reverse_only
 from lstm_jax.driver.watched import unroll_watched, watching
 from lstm_jax.options import one_of, positive
 
-PATHS = {"hoisted": unroll_hoisted, "autodiff": unroll_plain}
+VJPS = ("hoisted", "autodiff")
 WATCHED = "watched"
 BACKENDS = ("auto", "scan")
 
@@ -115,6 +115,7 @@ def unroll(
       remat: keep only the state at the chunks' boundaries for the backward pass, and compute the rest again.
       vjp: "hoisted" carries only the state's cotangents backwards and forms each weight's gradient once a chunk;
         "autodiff" is a plain scan differentiated by JAX: slower, the one for forward mode (`jax.jvp`, `jax.jacfwd`).
+        A cell with only a ``step`` runs as a plain scan either way.
       backend: "scan", or "auto", which takes the fastest that can run this call.
       collect: names of inner values of every step: fields of the state ("h", "c") and what the cell's ``inspect``
         offers ("gates"). A third result then holds ``{name: [T, *batch, ...]}`` (nested as the cell is: a tuple with
@@ -132,7 +133,7 @@ def unroll(
       TypeError: ``cell`` is not a cell.
     """
     check_cell(cell)
-    one_of("vjp", vjp, PATHS)
+    one_of("vjp", vjp, VJPS)
     one_of("backend", backend, BACKENDS)
     if chunk != "auto":
         positive('chunk, if not "auto",', chunk)
@@ -152,7 +153,8 @@ def unroll(
     plan = Plan(bool(reverse), None if isinstance(chunk, str) else int(chunk), bool(remat), vjp, collect)
     # Watched it is not jitted on its own: a second call of the same shapes would go by the name of the first.
     run = _unroll_rows if watching() else _unroll
-    outputs, state, collected = run(cell, plan, params, xs, state, lengths, mask, resets, key)
+    with in_our_words():
+        outputs, state, collected = run(cell, plan, params, xs, state, lengths, mask, resets, key)
     return (outputs, state, collected) if collect else (outputs, state)
 
 
@@ -229,14 +231,14 @@ def _run(
         return _run_parts(cell, plan, params, xs, state, initial, flow)
     z = first_step(cell, params, xs, flow.keys)
     check_step(cell, params, z, state)
-    path = unroll_watched if plan.vjp == WATCHED else PATHS[plan.vjp]
-    if xs.shape[0] == 0:
-        # Nothing to cut into chunks.
-        path = unroll_plain
     if plan.collect:
         check_collect(cell, plan.collect, params, z, state)
     leaf = Collecting(cell, plan.collect) if plan.collect else cell
     chunk = min(plan.chunk or _auto_chunk(plan, params, xs.shape[0], z), max(1, xs.shape[0]))
+    path: Any = unroll_watched if plan.vjp == WATCHED else unroll_plain
+    # Without a step there is nothing to cut into chunks; without a `mix` there is nothing to hoist.
+    if plan.vjp == "hoisted" and leaf.gated and xs.shape[0]:
+        path = unroll_hoisted
     outputs, state = path(leaf, params, xs, state, initial, flow, chunk=chunk, remat=plan.remat, reverse=plan.reverse)
     return (outputs[0], state, outputs[1]) if plan.collect else (outputs, state, None)
 

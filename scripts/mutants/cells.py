@@ -65,8 +65,8 @@ _GRU = of(
     ),
     (
         "gru-gates-r-z-swapped",
-        "r, z = jnp.split(jax.nn.sigmoid(a.gates), 2, axis=-1)",
-        "z, r = jnp.split(jax.nn.sigmoid(a.gates), 2, axis=-1)",
+        "r, z = jnp.split(once(jax.nn.sigmoid(a.gates)), 2, axis=-1)",
+        "z, r = jnp.split(once(jax.nn.sigmoid(a.gates)), 2, axis=-1)",
         f"{ORACLES}[gru]",
     ),
     (

@@ -7,6 +7,7 @@ PROPERTIES = "tests/test_properties.py::test"
 ORACLES = "tests/cells/test_oracles.py::test_cell_equals_its_paper"
 CHUNKS = "tests/driver/test_chunks.py::test"
 COLLECT = "tests/driver/test_collect.py::test"
+LAYOUT = "tests/driver/test_layout.py::test"
 ERRORS = "tests/driver/test_errors.py::test"
 STACK = "tests/wrappers/test_stack.py::test"
 
@@ -142,32 +143,24 @@ _PIECES = of(
     "lstm_jax/driver/pieces.py",
     (
         "rest-dropped",
-        "return whole, None if n * chunk == steps else jax.tree.map(lambda x: x[n * chunk :], tree)",
+        "return whole, None if rest == 0 and n else jax.tree.map(lambda x: x[None, n * chunk :], tree)",
         "return whole, None",
         f"{CHUNKS}_cutting_and_pasting_is_the_identity",
     ),
     (
         "rest-pasted-first",
-        "jnp.concatenate([a, b])",
-        "jnp.concatenate([b, a])",
+        "jnp.concatenate(parts)",
+        "jnp.concatenate(parts[::-1])",
         f"{CHUNKS}_cutting_and_pasting_is_the_identity",
     ),
     (
         "rest-always-last",
         "    if reverse and rest is not None:\n"
-        "        carry, rest_out = body(carry, rest)\n"
+        "        carry, rest_out = run(carry, rest)\n"
         "    if whole is not None:\n"
-        "        carry, whole_out = jax.lax.scan(body, carry, whole, reverse=reverse)\n"
+        "        carry, whole_out = run(carry, whole)\n"
         "    if not reverse and rest is not None:\n",
-        "    if whole is not None:\n"
-        "        carry, whole_out = jax.lax.scan(body, carry, whole, reverse=reverse)\n"
-        "    if rest is not None:\n",
-        f"{PATHS}[chunks-and-rest-lstm]",
-    ),
-    (
-        "chunks-never-in-reverse",
-        "jax.lax.scan(body, carry, whole, reverse=reverse)",
-        "jax.lax.scan(body, carry, whole)",
+        "    if whole is not None:\n        carry, whole_out = run(carry, whole)\n    if rest is not None:\n",
         f"{PATHS}[chunks-and-rest-lstm]",
     ),
     (
@@ -188,27 +181,45 @@ _HOISTED_FORWARD = of(
     "lstm_jax/driver/hoisted.py",
     (
         "padding-holds-the-initial-state",
-        "left = at.leave(new, previous)",
-        "left = at.leave(new, initial)",
+        "left = at.leave(self.cell.update(params, a, entered), previous)",
+        "left = at.leave(self.cell.update(params, a, entered), initial)",
         f"{PROPERTIES}_a_mask_equals_deleting_its_steps[lstm]",
     ),
     (
         "mix-sees-the-state-before-the-reset",
-        "a = split.join(z, split.mix(params, entered))",
-        "a = split.join(z, split.mix(params, previous))",
+        "a = self.cell.join(z, self.cell.mix(params, entered))",
+        "a = self.cell.join(z, self.cell.mix(params, previous))",
         f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
     ),
     (
         "update-sees-the-state-before-the-reset",
-        "new, y = split.local(params, a, entered)",
-        "new, y = split.local(params, a, previous)",
+        "at.leave(self.cell.update(params, a, entered), previous)",
+        "at.leave(self.cell.update(params, a, previous), previous)",
         f"{PROPERTIES}_a_reset_equals_starting_anew[lstm]",
     ),
     (
         "remat-from-the-initial-state",
-        "self.forward_chunk(params, initial, saved.start, (xs, flow))",
-        "self.forward_chunk(params, initial, initial, (xs, flow))",
+        "self._forward_chunk(params, initial, saved.start, room, 0, (xs, flow))",
+        "self._forward_chunk(params, initial, initial, room, 0, (xs, flow))",
         f"{PATHS}[remat-lstm]",
+    ),
+    (
+        "every-chunk-written-over-the-first",
+        "room, 0 if self.remat else index, piece)",
+        "room, 0, piece)",
+        f"{PATHS}[chunks-lstm]",
+    ),
+    (
+        "steps-of-a-chunk-never-in-reverse",
+        "(jnp.arange(xs.shape[0]), zs, flow), reverse=self.reverse)[0]",
+        "(jnp.arange(xs.shape[0]), zs, flow))[0]",
+        f"{PATHS}[whole-lstm]",
+    ),
+    (
+        "chunks-never-in-reverse",
+        "(jnp.arange(count), chunks), reverse=self.reverse",
+        "(jnp.arange(count), chunks)",
+        f"{PATHS}[chunks-and-rest-lstm]",
     ),
 )
 
@@ -217,8 +228,8 @@ _HOISTED_BACKWARD = of(
     "lstm_jax/driver/hoisted.py",
     (
         "gradient-without-readout-to-preactivations",
-        "d_a_t = inexact.add(d_a_t, d_a_local)",
-        "d_a_t = d_a_local",
+        "d_a = inexact.add(d_a_update, d_a)",
+        "d_a = d_a_update",
         f"{PATHS}[chunks-everything]",
     ),
     (
@@ -229,39 +240,38 @@ _HOISTED_BACKWARD = of(
     ),
     (
         "gradient-without-readout-to-parameters",
-        "d_params, d_a_out, d_states_out = pull_readout(d_outputs)",
-        "d_params, d_a_out, d_states_out = pull_readout(d_outputs)\n"
-        "            d_params = inexact.zeros_like(d_params)",
+        "pull_project(d_zs)[0], d_params):",
+        "pull_project(d_zs)[0]):",
         f"{PATHS}[chunks-everything]",
     ),
     (
         "gradient-without-mix-to-states",
-        "            d_entered = inexact.add(d_entered, pull_mix(d_a_t)[0])\n",
+        "            d_entered = inexact.add(d_entered, pull_mix(d_a)[0])\n",
         "",
         f"{PATHS}[chunks-lstm]",
     ),
     (
         "gradient-without-mix-to-parameters",
-        "(d_params_mix, d_params_local, d_params_project, later.params)",
-        "(d_params_local, d_params_project, later.params)",
+        "for part in (d_params_mix, pull_update",
+        "for part in (pull_update",
         f"{PATHS}[chunks-lstm]",
     ),
     (
         "gradient-without-update-to-parameters",
-        "(d_params_mix, d_params_local, d_params_project, later.params)",
-        "(d_params_mix, d_params_project, later.params)",
+        "(d_params_mix, pull_update(d_new)[0], ",
+        "(d_params_mix, ",
         f"{PATHS}[chunks-gru]",
     ),
     (
         "gradient-without-project-to-parameters",
-        "(d_params_mix, d_params_local, d_params_project, later.params)",
-        "(d_params_mix, d_params_local, later.params)",
+        "pull_project(d_zs)[0], d_params)",
+        "d_params)",
         f"{PATHS}[chunks-lstm]",
     ),
     (
         "gradient-without-later-chunks",
-        "(d_params_mix, d_params_local, d_params_project, later.params)",
-        "(d_params_mix, d_params_local, d_params_project)",
+        "total = later.params",
+        "total = inexact.zeros_like(later.params)",
         f"{PATHS}[chunks-lstm]",
     ),
     (
@@ -296,20 +306,38 @@ _HOISTED_BACKWARD = of(
     ),
     (
         "gradient-from-outputs-on-padding",
-        "d_outputs = [select(flow.keep, d, jnp.zeros_like(d)) if flow.keep is not None else d for d in d_outputs]",
+        "d_outputs = select(flow.keep, d_outputs, inexact.zeros_like(d_outputs))",
         "d_outputs = [*d_outputs]",
         f"{PATHS}[whole-lstm]",
     ),
     (
         "gradient-at-the-state-before-the-reset",
-        "entered = select(flow.reset, _over_time(initial, flow.reset), self._before(saved))",
-        "entered = self._before(saved)",
+        "entered = select(flow.reset, _over_time(initial, flow.reset), self._before(saved.start, steps.states))",
+        "entered = self._before(saved.start, steps.states)",
         f"{PATHS}[whole-lstm]",
     ),
     (
         "gradient-of-project-without-keys",
-        "inexact.vjp(partial(cell.project, keys=flow.keys), params, xs)",
-        "inexact.vjp(cell.project, params, xs)",
+        "return lambda p, zs: joined(p, zs, entered), lambda p: cell.project(p, xs, keys=flow.keys)",
+        "return lambda p, zs: joined(p, zs, entered), lambda p: cell.project(p, xs)",
+        f"{PATHS}[chunks-everything]",
+    ),
+    (
+        "gradient-of-project-without-keys-of-merged-rows",
+        "shape, keys = xs.shape[:2], merged(flow.keys)",
+        "shape, keys = xs.shape[:2], None",
+        f"{LAYOUT}_gradients_with_draws_at_every_step",
+    ),
+    (
+        "gradient-to-inputs-without-keys",
+        "lambda xs: cell.project(params, xs, keys=flow.keys), xs)",
+        "lambda xs: cell.project(params, xs), xs)",
+        f"{PATHS}[chunks-everything]",
+    ),
+    (
+        "rows-merged-where-parameters-are-a-rows-own",
+        "merge=xs.ndim > 2 and holds_no_rows(cell, params, xs)",
+        "merge=xs.ndim > 2",
         f"{PATHS}[chunks-everything]",
     ),
     (
@@ -332,8 +360,8 @@ _HOISTED_BACKWARD = of(
     ),
     (
         "gradient-of-chunks-always-against-time",
-        "scan_pieces(body, none_yet, pieces, reverse=not self.reverse)",
-        "scan_pieces(body, none_yet, pieces, reverse=True)",
+        "scan_pieces(run, none_yet, pieces, reverse=not self.reverse)",
+        "scan_pieces(run, none_yet, pieces, reverse=True)",
         f"{PATHS}[chunks-and-rest-lstm]",
     ),
 )

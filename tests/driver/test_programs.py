@@ -39,3 +39,54 @@ def test_remat_keeps_little():
         return gradient_program(cell, 4096, batch=8, **options).compile().memory_analysis().temp_size_in_bytes
 
     assert memory(remat=True) < memory(vjp="autodiff") / 8
+
+
+def innermost_loops(text):
+    """The body of every loop without a loop inside, with all that it calls, from a compiled program's text."""
+    parts = re.split(r"\n\n", text)
+    computations = {m[1]: part for part in parts if (m := re.match(r"\s*(?:ENTRY )?%([\w.\-]+) \(", part))}
+
+    def with_calls(name):
+        called = re.findall(r"(?:calls|to_apply)=%([\w.\-]+)", computations[name])
+        return computations[name] + "".join(with_calls(other) for other in called)
+
+    bodies = [with_calls(name) for name in re.findall(r"body=%([\w.\-]+)", text)]
+    return [body for body in bodies if " while(" not in body]
+
+
+@pytest.mark.parametrize("cell", [LSTM(4), GRU(4)], ids=lambda cell: type(cell).__name__)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_compiled_steps_hold_one_product_and_transpose_nothing(cell, reverse):
+    text = gradient_program(cell, 40, batch=5, chunk=10, reverse=reverse).compile().as_text()
+    steps = [body for body in innermost_loops(text) if " dot(" in body]
+    assert [body.count(" dot(") for body in steps] == [1, 1]
+    assert not any(" transpose(" in body for body in steps)
+
+
+def scans(jaxpr):
+    """Every scan in a jaxpr, the inner ones too."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "scan":
+            yield equation
+        for parameter in equation.params.values():
+            inner = getattr(parameter, "jaxpr", parameter)
+            if hasattr(inner, "eqns"):
+                yield from scans(inner)
+
+
+def test_a_step_carries_the_state_alone():
+    """What else goes through the loop is written to, never read."""
+    cell = LSTM(4)
+    params = jax.eval_shape(lambda key: cell.init(key, 3), jax.random.key(0))
+    xs = jax.ShapeDtypeStruct((40, 5, 3), jnp.float32)
+    jaxpr = jax.make_jaxpr(jax.grad(lambda p, x: jnp.sum(unroll(cell, p, x, chunk=10)[0] ** 2)))(params, xs).jaxpr
+    read = []
+    for scan in scans(jaxpr):
+        body, fixed, carried = scan.params["jaxpr"].jaxpr, scan.params["num_consts"], scan.params["num_carry"]
+        if any(equation.primitive.name == "scan" for equation in body.eqns):
+            continue
+        carry = body.invars[fixed : fixed + carried]
+        users = [[e.primitive.name for e in body.eqns if any(v is c for v in e.invars)] for c in carry]
+        arrays = [names for names, c in zip(users, carry, strict=True) if c.aval.ndim]
+        read.append(sum(any(name != "dynamic_update_slice" for name in names) for names in arrays))
+    assert read == [2, 2]

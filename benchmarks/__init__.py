@@ -1,0 +1,1 @@
+"""The benchmark: what ``python scripts/benchmark.py`` runs."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from lstm_jax.cell import GatedCell
-from lstm_jax.cells.activations import once
+from lstm_jax.cells import once
 from lstm_jax.cells.lstm import LSTMState
 from lstm_jax.initializers import dense
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 Pieces = tuple[Any, Any]
 """The whole chunks stacked, and the rest; either is None where there is none."""
 
-CACHE_BYTES = 1_300_000
+CACHE_BYTES = 650_000
 """Pre-activations of one chunk that stay in a core's cache: the best chunks measured on a CPU all lie near it."""
 
 

@@ -90,6 +90,7 @@ def main() -> None:
             if mode == "stream":
                 cases = STREAM[: 1 if asked.quick else None]
             measured(content, mode, cases, only(frameworks, STREAMING) if mode == "stream" else frameworks, rounds)
+            write(content, asked.out)  # so that nothing is lost
     for name in what:
         if name != "speed":
             say(f"{name} ...")

@@ -24,7 +24,7 @@ def stood_up(tree: Any) -> Any:
 
 def merged(tree: Any) -> Any:
     """Leaves ``[K, B, ...]`` as ``[K*B, ...]``."""
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
+    return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]), tree)
 
 
 def unmerged(tree: Any, shape: tuple[int, ...]) -> Any:

@@ -43,7 +43,11 @@ def cut(tree: Any, steps: int, chunk: int) -> Pieces:
 
 def paste(pieces: Pieces) -> Any:
     """Undo `cut`."""
-    flat = [jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), piece) for piece in pieces if piece is not None]
+    flat = [
+        jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), piece)
+        for piece in pieces
+        if piece is not None
+    ]
     return flat[0] if len(flat) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *flat)
 
 

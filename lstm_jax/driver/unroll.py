@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from lstm_jax.cell import Array, Cell, Key, Params, State, row_keys
+from lstm_jax.cells import LSTM
 from lstm_jax.driver.checks import (
     check_cell,
     check_collect,
@@ -27,11 +28,12 @@ from lstm_jax.driver.pieces import auto_chunk
 from lstm_jax.driver.plain import unroll_plain
 from lstm_jax.driver.reverse_only import in_our_words, reverse_only
 from lstm_jax.driver.watched import unroll_watched, watching
+from lstm_jax.kernels.cudnn import give_way, on_nvidia, refusal, unroll_cudnn
 from lstm_jax.options import one_of, positive
 
 VJPS = ("hoisted", "autodiff")
 WATCHED = "watched"
-BACKENDS = ("auto", "scan")
+BACKENDS = ("auto", "scan", "cudnn")
 
 
 class Run(Protocol):
@@ -71,6 +73,9 @@ class Plan:
     chunk: int | None
     remat: bool
     vjp: str
+    backend: str
+    masked: bool
+    """Whether a mask was given, so that the steps that count need not be the first ones of a row."""
     collect: tuple[str, ...]
 
     def flip(self) -> "Plan":
@@ -116,7 +121,9 @@ def unroll(
       vjp: "hoisted" carries only the state's cotangents backwards and forms each weight's gradient once a chunk;
         "autodiff" is a plain scan differentiated by JAX: slower, the one for forward mode (`jax.jvp`, `jax.jacfwd`).
         A cell with only a ``step`` runs as a plain scan either way.
-      backend: "scan", or "auto", which takes the fastest that can run this call.
+      backend: "scan"; "cudnn", NVIDIA's own LSTM, for what it can run: `LSTM` in float32, with lengths but no mask or
+        resets; or "auto": cuDNN where it can run the call, else the scan (why, an LSTM on a GPU says to the logger
+        "lstm_jax"). In a `Stack` or `Bidirectional` each cell for itself.
       collect: names of inner values of every step: fields of the state ("h", "c") and what the cell's ``inspect``
         offers ("gates"). A third result then holds ``{name: [T, *batch, ...]}`` (nested as the cell is: a tuple with
         an entry a layer or direction); values on padding are zero.
@@ -129,7 +136,7 @@ def unroll(
       ``(outputs, state, collected)``.
 
     Raises:
-      ValueError: shapes or options do not fit; the sentence names the axes.
+      ValueError: shapes or options do not fit, or ``backend="cudnn"`` cannot run the call; the sentence says why.
       TypeError: ``cell`` is not a cell.
     """
     check_cell(cell)
@@ -150,7 +157,15 @@ def unroll(
         vjp = WATCHED
     if vjp == "hoisted":
         params, xs, state = reverse_only((params, xs, state))
-    plan = Plan(bool(reverse), None if isinstance(chunk, str) else int(chunk), bool(remat), vjp, collect)
+    plan = Plan(
+        reverse=bool(reverse),
+        chunk=None if isinstance(chunk, str) else int(chunk),
+        remat=bool(remat),
+        vjp=vjp,
+        backend=backend,
+        masked=mask is not None,
+        collect=collect,
+    )
     # Watched it is not jitted on its own: a second call of the same shapes would go by the name of the first.
     run = _unroll_rows if watching() else _unroll
     with in_our_words():
@@ -235,12 +250,46 @@ def _run(
         check_collect(cell, plan.collect, params, z, state)
     leaf = Collecting(cell, plan.collect) if plan.collect else cell
     chunk = min(plan.chunk or _auto_chunk(plan, params, xs.shape[0], z), max(1, xs.shape[0]))
+    if _on_cudnn(cell, plan, params, xs, flow):
+        return *_unroll_cudnn(cell, plan, params, xs, state, flow, chunk), None
     path: Any = unroll_watched if plan.vjp == WATCHED else unroll_plain
     # Without a step there is nothing to cut into chunks; without a `mix` there is nothing to hoist.
     if plan.vjp == "hoisted" and leaf.gated and xs.shape[0]:
         path = unroll_hoisted
     outputs, state = path(leaf, params, xs, state, initial, flow, chunk=chunk, remat=plan.remat, reverse=plan.reverse)
     return (outputs[0], state, outputs[1]) if plan.collect else (outputs, state, None)
+
+
+def _on_cudnn(cell: Cell, plan: Plan, params: Params, xs: Array, flow: Flow) -> bool:
+    """Whether cuDNN runs this cell; where it ought to and cannot, that is refused or logged."""
+    if plan.backend == "scan" or plan.vjp == WATCHED:
+        return False
+    why = refusal(
+        cell,
+        params,
+        xs,
+        mask=plan.masked,
+        resets=flow.reset is not None,
+        collect=bool(plan.collect),
+        remat=plan.remat,
+        autodiff=plan.vjp != "hoisted",
+    )
+    required = plan.backend == "cudnn"
+    if why is not None and (required or (isinstance(cell, LSTM) and on_nvidia())):
+        give_way(why, required=required)
+    return why is None
+
+
+def _unroll_cudnn(
+    cell: Any, plan: Plan, params: Params, xs: Array, state: State, flow: Flow, chunk: int
+) -> tuple[Any, State]:
+    def scan(params: Params, xs: Array, state: State, keep: Array | None) -> tuple[Any, State]:
+        return unroll_hoisted(cell, params, xs, state, state, Flow(keep=keep), chunk=chunk, remat=False, reverse=False)
+
+    # Without a mask the steps that count are the first ones of each row.
+    lengths = None if flow.keep is None else flow.keep.sum(axis=0, dtype=jnp.int32)
+    required = plan.backend == "cudnn"
+    return unroll_cudnn(params, xs, state, lengths, scan, reverse=plan.reverse, required=required)
 
 
 def _run_parts(

@@ -25,7 +25,7 @@ class NoisyLSTM(LSTM):
         return super().project(params, xs)
 
 
-@pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
+@pytest.mark.parametrize("batch", [(), (3,), (2, 3), (0,)])
 def test_gradients_with_draws_at_every_step(batch):
     cell = NoisyLSTM(4, param_dtype="float64")
     params, xs, state = sequence(cell, batch)

@@ -1,0 +1,1 @@
+"""Kernels of devices, each equal to the plain scan where it runs."""

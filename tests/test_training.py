@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 
 from harness import assert_equal
 from lstm_jax import LSTM, unroll
@@ -61,12 +60,15 @@ def test_a_cut_stops_the_gradient_and_nothing_else():
     np.testing.assert_allclose(gradient[4:], whole_gradient[4:], rtol=1e-6)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_bfloat16_learns_like_float32(seed):
-    """The loss of the last quarter of training agrees within 2 %; by then it is far below the trivial one."""
+def test_bfloat16_learns_like_float32():
+    """The mean loss of eight seeds' last quarter of training agrees within 2 %; each is far below the trivial one.
+
+    One seed alone proves nothing: at the end, losses of 0.001 differ by a fifth either way.
+    """
+    seeds = jax.vmap(jax.random.key)(jnp.arange(8))
     losses = {}
     for dtype in ("float32", "bfloat16"):
-        run = jax.jit(lambda key, dtype=dtype: train(LSTM(16, dtype=dtype), key, steps=400)[1])
-        losses[dtype] = float(jnp.mean(run(jax.random.key(seed))[300:]))
-    assert losses["float32"] < adding.TRIVIAL_MSE / 2
-    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.02)
+        run = jax.jit(jax.vmap(lambda key, dtype=dtype: train(LSTM(16, dtype=dtype), key, steps=400)[1]))
+        losses[dtype] = jnp.mean(run(seeds)[:, 300:], axis=1)
+        assert jnp.max(losses[dtype]) < adding.TRIVIAL_MSE / 2
+    np.testing.assert_allclose(losses["bfloat16"].mean(), losses["float32"].mean(), rtol=0.02)

@@ -1,6 +1,6 @@
 """What lstm_jax is measured on alone: compile time, memory, growth with T, and what options cost.
 
-``python -m benchmarks.alone WHAT [quick]`` writes its figures as JSON. Times of the variants of one comparison are
+``python -m benchmarks.alone WHAT TURNS`` writes its figures as JSON. Times of the variants of one comparison are
 taken in turn, and a ratio within a turn.
 """
 

@@ -63,7 +63,8 @@ def parse_shape(text: str) -> tuple[str, tuple[int, int, int, int]]:
     numbers = text.split(",")
     if len(numbers) != 4 or not all(number.isdigit() and int(number) for number in numbers):
         raise ValueError(f"{text!r} is no shape: give one of {', '.join(SHAPES)}, or B,T,D,H such as 32,100,8,64.")
-    return text, tuple(map(int, numbers))  # type: ignore[return-value]
+    b, t, d, h = map(int, numbers)
+    return text, (b, t, d, h)
 
 
 def work(case: Case) -> float:

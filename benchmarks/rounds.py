@@ -99,10 +99,6 @@ class Timing:
         """Of the peak: the work's floating-point operations over what the machine does in the best time."""
         return work(self.case) / self.best / peak
 
-    def to_json(self) -> dict[str, Any]:
-        """All of it."""
-        return {**dataclasses.asdict(self), "label": self.case.label}
-
 
 def measure(
     cases: Sequence[Case], frameworks: Sequence[str], rounds: int, say: Any
@@ -123,7 +119,9 @@ def measure(
                 for name in order:
                     if not timings[name].error:
                         time.sleep(PAUSE)
-                        timings[name].seconds.append(workers[name].ask(run=CALLS)["seconds"])
+                        answer = workers[name].ask(run=CALLS)
+                        timings[name].error = answer.get("error", "")
+                        timings[name].seconds.append(answer.get("seconds", []))
             found.append(list(timings.values()))
             say("  " + ", ".join(f"{t.framework} {t.error or f'{t.best * 1e3:.2f} ms'}" for t in timings.values()))
         return found, statistics.median(peaks)

@@ -1,7 +1,7 @@
 """How fast lstm_jax is beside PyTorch, Flax, Haiku, Equinox and Keras, and near the machine's limit.
 
     python scripts/benchmark.py --quick                              under 3 minutes
-    python scripts/benchmark.py                                      everything, about 35 minutes on 2 cores
+    python scripts/benchmark.py                                      everything
     python scripts/benchmark.py --what speed --mode forward --shapes small 32,100,8,64
     python scripts/benchmark.py --what compile memory
 
@@ -41,6 +41,8 @@ PACKAGES = {
     "keras_jax": "keras",
     "pytorch": "torch",
 }
+LAYERED = ("lstm_jax_cores", "lstm_jax_one", "pytorch")
+STREAMING = ("lstm_jax_one", "pytorch")
 ALONE = ("cells", "options", "chunks", "memory", "compile", "scaling", "population")
 WHAT = ("speed", *ALONE)
 QUICK = ("small", "ptb")
@@ -86,7 +88,7 @@ def main() -> None:
         for mode in asked.mode:
             cases = [Case(shape, mode, name=name) for name, shape in shapes.items()]
             if mode == "train" and not asked.quick and not asked.shapes:
-                measured(content, "train, 2 layers and bidirectional", DEEP, only(frameworks, OTHERS), rounds)
+                measured(content, "train, 2 layers and bidirectional", DEEP, only(frameworks, LAYERED), rounds)
             if mode == "stream":
                 cases = STREAM[: 1 if asked.quick else None]
             measured(content, mode, cases, only(frameworks, STREAMING) if mode == "stream" else frameworks, rounds)
@@ -99,10 +101,6 @@ def main() -> None:
     written = write(content, asked.out)
     say((asked.out / "results.md").read_text())
     say("\n".join(f"Written: {path}" for path in written))
-
-
-OTHERS = ("lstm_jax_cores", "lstm_jax_one", "pytorch")
-STREAMING = ("lstm_jax_one", "pytorch")
 
 
 def only(frameworks: list[str], these: tuple[str, ...]) -> list[str]:

@@ -15,9 +15,8 @@ from lstm_jax.cell import DenseParams
 
 
 def build(case: Case, everywhere: Any = None, by_row: Any = None) -> Timed:
-    """The stack's parameters are a list of dictionaries."""
+    """``everywhere`` and ``by_row``: where parameters and inputs lie; None: on the one device."""
     xs, weights = arrays(case)
-    h = case.shape[3]
     cell = model(case)
     if case.cell == "lstm":
         params = nested(case, [DenseParams(**{k: jnp.asarray(v) for k, v in part.items()}) for part in weights])
@@ -31,7 +30,6 @@ def build(case: Case, everywhere: Any = None, by_row: Any = None) -> Timed:
         parts = jax.tree.leaves(gradients, is_leaf=lambda node: hasattr(node, "w_h"))
         return [{name: getattr(part, name) for name in ("w_x", "w_h", "b")} for part in parts]
 
-    del h
     return by_jax.timed(case, lambda params, xs: lstm_jax.unroll(cell, params, xs)[0], params, xs, ours)
 
 

@@ -22,6 +22,7 @@ from lstm_jax.driver import inexact
 from lstm_jax.driver.checks import holds_no_rows
 from lstm_jax.driver.flow import Flow, select
 from lstm_jax.driver.layout import merged, stood_up, transposed, unmerged
+from lstm_jax.driver.local import local
 from lstm_jax.driver.pieces import Pieces, cut, each, paste, scan_pieces
 
 
@@ -162,12 +163,15 @@ class Hoisted:
         output = jax.vmap(cell.output, in_axes=(None, 0, 0))
         d_params, d_a_out, d_states_out = inexact.vjp_of_used(output, params, steps.a, steps.states)(d_outputs)
 
-        def one(d_state: inexact.Leaves, inputs: tuple) -> tuple[inexact.Leaves, tuple]:
-            a, state, at, d_a, d_out = inputs
+        local_update = local(cell, params, _first(steps.a), _first(steps.states), by_row=self.merge)
+        vectors = local_update.vectors(xs.shape[1])
+
+        def one(later: tuple[inexact.Leaves, inexact.Leaves], inputs: tuple) -> tuple[tuple, tuple]:
+            (d_state, d_vectors), (a, state, at, d_a, d_out) = later, inputs
             d_state = inexact.add(d_state, d_out)
             d_new = select(at.keep, d_state, inexact.zeros_like(d_state)) if at.keep is not None else d_state
-            _, pull_update = inexact.vjp(partial(cell.update, params), a, state)
-            d_a_update, d_entered = pull_update(d_new)
+            _, pull_update = inexact.vjp(local_update.update, vectors, a, state)
+            d_vectors_update, d_a_update, d_entered = pull_update(d_new)
             d_a = inexact.add(d_a_update, d_a)
             # Linear in u, so that any z will do: its cotangent is d_a's own.
             _, pull_mix = inexact.vjp(lambda s: cell.join(z_like, cell.mix(stood_up(params_t), s)), state)
@@ -175,22 +179,23 @@ class Hoisted:
             d_previous = select(at.reset, inexact.zeros_like(d_entered), d_entered)
             if at.keep is not None:
                 d_previous = select(at.keep, d_previous, d_state)
-            return d_previous, (d_a, d_new, d_entered)
+            return (d_previous, inexact.add(d_vectors, d_vectors_update)), (d_a, d_new, d_entered)
 
         zs, pull_inputs = inexact.vjp(lambda xs: cell.project(params, xs, keys=flow.keys), xs)
         z_like = _first(zs)
         inputs = (steps.a, entered, flow, d_a_out, d_states_out)
-        d_state, (d_a, d_new, d_entered) = jax.lax.scan(one, later.state, inputs, reverse=not self.reverse)
+        none_yet = (later.state, inexact.zeros_like(vectors))
+        (d_state, d_vectors), (d_a, d_new, d_entered) = jax.lax.scan(one, none_yet, inputs, reverse=not self.reverse)
 
-        # Every parameter's gradient, one product over all steps of the chunk.
+        # Every weight's gradient, one product over all steps of the chunk.
         joined, project = self._over_steps(entered, xs, flow)
         _, pull_joined = inexact.vjp(joined, params, zs)
         d_params_mix, d_zs = pull_joined(d_a)
-        _, pull_update = inexact.vjp(lambda p: jax.vmap(partial(cell.update, p))(steps.a, entered), params)
+        d_params_update = local_update.gradient(d_vectors, steps.a, entered, d_new)
         _, pull_project = inexact.vjp(project, params)
         d_xs = pull_inputs(d_zs)[0]
         total = later.params
-        for part in (d_params_mix, pull_update(d_new)[0], pull_project(d_zs)[0], d_params):
+        for part in (d_params_mix, d_params_update, pull_project(d_zs)[0], d_params):
             total = inexact.add(total, part)
         d_initial = later.initial
         if flow.reset is not None:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from lstm_jax.cell import Array
+from lstm_jax.driver.dependence import looked_at
 
 Leaves = list[Array]
 
@@ -50,11 +51,8 @@ def vjp_of_used(function: Callable[..., Any], *args: Any) -> Callable[[Leaves], 
 
     A zero would be written, read and added like any other number.
     """
-    jaxpr = jax.make_jaxpr(function)(*args).jaxpr
-    used = {id(variable) for equation in jaxpr.eqns for variable in equation.invars}
-    used |= {id(variable) for variable in jaxpr.outvars}
-    leaves = zip(jax.tree.leaves(args), jaxpr.invars, strict=True)
-    flags = iter([id(variable) in used for leaf, variable in leaves if is_inexact(leaf)])
+    leaves = zip(jax.tree.leaves(args), looked_at(function, *args), strict=True)
+    flags = iter([is_used for leaf, is_used in leaves if is_inexact(leaf)])
     where = [[next(flags) for _ in split(arg)[0]] for arg in args]
     _, pull = vjp(function, *args)
 

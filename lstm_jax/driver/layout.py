@@ -1,7 +1,7 @@
 """How arrays lie in memory where matrix products read them.
 
 The backward pass multiplies by transposed weights at every step, and by transposed states once a chunk. XLA's CPU
-products are up to 40% faster where the transposed array is what lies in memory. It is made once by `transposed`, and
+products are faster where the transposed array is what lies in memory. It is made once by `transposed`, and
 handed to the cell by `stood_up` in the shape that the cell knows: XLA folds that second transposition into the product.
 """
 

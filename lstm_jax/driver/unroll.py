@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 
 from lstm_jax.cell import Array, Cell, Key, Params, State, row_keys
-from lstm_jax.cells import LSTM
 from lstm_jax.driver.checks import (
     check_cell,
     check_collect,
@@ -28,7 +27,8 @@ from lstm_jax.driver.pieces import auto_chunk
 from lstm_jax.driver.plain import unroll_plain
 from lstm_jax.driver.reverse_only import in_our_words, reverse_only
 from lstm_jax.driver.watched import unroll_watched, watching
-from lstm_jax.kernels.cudnn import give_way, on_nvidia, refusal, unroll_cudnn
+from lstm_jax.kernels.cudnn import unroll_cudnn
+from lstm_jax.kernels.cudnn_limits import can_run
 from lstm_jax.options import one_of, positive
 
 VJPS = ("hoisted", "autodiff")
@@ -261,23 +261,21 @@ def _run(
 
 
 def _on_cudnn(cell: Cell, plan: Plan, params: Params, xs: Array, flow: Flow) -> bool:
-    """Whether cuDNN runs this cell; where it ought to and cannot, that is refused or logged."""
-    if plan.backend == "scan" or plan.vjp == WATCHED:
-        return False
-    why = refusal(
-        cell,
-        params,
-        xs,
-        mask=plan.masked,
-        resets=flow.reset is not None,
-        collect=bool(plan.collect),
-        remat=plan.remat,
-        autodiff=plan.vjp != "hoisted",
+    return (
+        plan.backend != "scan"
+        and plan.vjp != WATCHED
+        and can_run(
+            cell,
+            params,
+            xs,
+            required=plan.backend == "cudnn",
+            mask=plan.masked,
+            resets=flow.reset is not None,
+            collect=bool(plan.collect),
+            remat=plan.remat,
+            autodiff=plan.vjp != "hoisted",
+        )
     )
-    required = plan.backend == "cudnn"
-    if why is not None and (required or (isinstance(cell, LSTM) and on_nvidia())):
-        give_way(why, required=required)
-    return why is None
 
 
 def _unroll_cudnn(

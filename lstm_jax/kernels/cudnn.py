@@ -1,94 +1,29 @@
 """The LSTM of NVIDIA's cuDNN, through `jax.experimental.rnn`: one call for a whole sequence, forward and backward.
 
-Source: `jax.experimental.rnn`, and its kernels, jaxlib/gpu/rnn_kernels.cc. What it cannot do is told by `refusal`
-before the call. Three things are found out only while JAX transforms the call: that it is mapped by `jax.vmap`, that
+Source: `jax.experimental.rnn`, and its kernels, jaxlib/gpu/rnn_kernels.cc. What it cannot do is told before the call
+(`cudnn_limits`). Three things are found out only while JAX transforms the call: that it is mapped by `jax.vmap`, that
 it is differentiated twice, that it runs on another device than the default one. There a scan takes its place.
 
 cuDNN's weights are one vector: ``w_ih [4H, D]``, ``w_hh [4H, H]``, ``b_ih [4H]``, ``b_hh [4H]``, in this order, each
 flat, gates in the order i, f, g, o. It is batch-first, and fails on rows of length 0 (jax-ml/jax issue 17966).
 """
 
-import logging
 import math
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jax.experimental import rnn
-from jax.extend.backend import get_backend
-from jax.sharding import AxisType
 
-from lstm_jax.cell import Array, Cell, DenseParams, Params
-from lstm_jax.cells import LSTM, LSTMState
+from lstm_jax.cell import Array, DenseParams
+from lstm_jax.cells import LSTMState
+from lstm_jax.kernels.cudnn_limits import give_way, precision_of_products
 
 Scan = Callable[[DenseParams, Array, LSTMState, Array | None], tuple[Array, LSTMState]]
 """``scan(params, xs [T, B, D], state, keep [T, B] or None)``: outputs and last state, in the order of time."""
-
-_PRECISIONS = {
-    # As everywhere in JAX on these devices, TF32 is the default.
-    None: jax.lax.Precision.HIGH,
-    "high": jax.lax.Precision.HIGH,
-    "tensorfloat32": jax.lax.Precision.HIGH,
-    "highest": jax.lax.Precision.HIGHEST,
-    "float32": jax.lax.Precision.HIGHEST,
-}
-"""What ``jax_default_matmul_precision`` may be: cuDNN's LSTM either may use TF32, or may not."""
-
-
-def on_nvidia() -> bool:
-    """Whether JAX computes on NVIDIA's GPUs, unless told otherwise."""
-    return "cuda" in get_backend().platform_version
-
-
-def refusal(
-    cell: Cell, params: Params, xs: Array, *, mask: bool, resets: bool, collect: bool, remat: bool, autodiff: bool
-) -> str | None:
-    """Why cuDNN cannot run this call of `unroll`, to follow a "because"; None where it can.
-
-    ``mask`` to ``autodiff``: whether the call has a mask, ..., differentiates by ``vjp="autodiff"``.
-    """
-    if not on_nvidia():
-        return f"it needs an NVIDIA GPU and JAX computes on {jax.default_backend()!r} here"
-    if type(cell) is not LSTM:
-        return f"it knows LSTM alone and this is {type(cell).__name__}"
-    dtype, precision = cell.compute_dtype(params), _matmul_precision()
-    axes = jax.sharding.get_abstract_mesh().axis_types
-    reasons = {
-        f"its activations are tanh and sigmoid, not {cell.activation} and {cell.gate_activation}": (
-            (cell.activation, cell.gate_activation) != ("tanh", "sigmoid")
-        ),
-        f"it computes in float32, not in {dtype}": dtype != jnp.float32,
-        f"it has no jax_default_matmul_precision={precision!r}": precision not in _PRECISIONS,
-        f"xs of shape {list(xs.shape)} are empty": xs.size == 0,
-        "it knows lengths but no mask": mask,
-        "it knows no resets": resets,
-        "it does not give out inner values for collect": collect,
-        "it cannot forget what it keeps for the backward pass as remat=True asks": remat,
-        'it cannot be differentiated by JAX itself as vjp="autodiff" asks': autodiff,
-        "it cannot be laid out over a mesh with explicit axes": AxisType.Explicit in axes,
-    }
-    return next((why for why, holds in reasons.items() if holds), None)
-
-
-def _matmul_precision() -> str | None:
-    return jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # it is there
-
-
-def give_way(why: str, *, required: bool) -> None:
-    """Refuse a call for which cuDNN is ``required``; for another, log once for each reason that a scan runs it."""
-    if required:
-        raise ValueError(
-            f'backend="cudnn" cannot run this call, because {why}: with backend="auto" a scan runs what cuDNN cannot.'
-        )
-    _log_once(why)
-
-
-@lru_cache(maxsize=256)
-def _log_once(why: str) -> None:
-    logging.getLogger("lstm_jax").info("An LSTM runs as a scan, not on cuDNN, because %s.", why)
 
 
 def unroll_cudnn(
@@ -101,7 +36,7 @@ def unroll_cudnn(
     reverse: bool,
     required: bool,
 ) -> tuple[Array, LSTMState]:
-    """Outputs ``[T, *batch, H]`` and each row's state after its own last step, of an LSTM that has no `refusal`.
+    """Outputs ``[T, *batch, H]`` and each row's state after its own last step, of an LSTM that cuDNN `can_run`.
 
     ``xs [T, *batch, D]``, ``state`` ``[*batch, H]``; ``lengths``: whole numbers ``[*batch]`` in 0..T, or None;
     ``reverse`` as in `unroll`. ``scan`` takes cuDNN's place where JAX transforms the call in a way that cuDNN cannot
@@ -155,7 +90,7 @@ def _lstm(input_size: int, hidden_size: int, scan: Callable[..., Any], *, requir
     Lengths are at least 1. ``scan`` takes the same arguments and gives the same results.
     """
     # Told here, because the backward pass may be traced outside of the context that sets the precision.
-    precision = _PRECISIONS[_matmul_precision()]
+    precision = precision_of_products()
     sizes = (input_size, hidden_size, 1, 0.0, False, precision)
 
     def run_forward(x: Array, h_0: Array, c_0: Array, w: Array, lengths: Array) -> tuple[Array, ...]:

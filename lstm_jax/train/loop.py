@@ -14,12 +14,12 @@ import jax
 import numpy as np
 
 from lstm_jax.data.buckets import Buckets
+from lstm_jax.driver.dependence import looked_at
 from lstm_jax.train import folder, processes
 from lstm_jax.train.cache import use_compilation_cache
 from lstm_jax.train.errors import Interrupted, NonFiniteError, RunError
 from lstm_jax.train.experiment import Experiment
 from lstm_jax.train.nonfinite import find_non_finite
-from lstm_jax.train.program import uses
 from lstm_jax.train.progress import Silent, progress
 from lstm_jax.train.result import Result, provenance
 from lstm_jax.train.saved import Best, Saved, check_reached, describe
@@ -344,7 +344,7 @@ class _Session:
     def _remarks(self) -> list[str]:
         """What is allowed, but seldom meant."""
         batch, remarks = self.experiment.batch, []
-        if not isinstance(batch, Buckets) and not uses(batch, 1, self.keys.train, np.int32(0)):
+        if not isinstance(batch, Buckets) and not looked_at(batch, self.keys.train, np.int32(0))[1]:
             remarks.append(
                 "The batch does not depend on step, so every step sees the same one: fold step into the key to draw "
                 "others (jax.random.fold_in(key, step))."

@@ -64,14 +64,6 @@ class Executable:
         return self._lowered.as_text()
 
 
-def uses(function: Callable[..., Any], argument: int, *args: Any) -> bool:
-    """Whether the value of ``function`` depends on one of its arguments, an array, at all."""
-    jaxpr = jax.make_jaxpr(function)(*args).jaxpr
-    place = len(jax.tree.leaves(args[:argument]))
-    variable = jaxpr.invars[place]
-    return any(variable is used for equation in jaxpr.eqns for used in equation.invars) or variable in jaxpr.outvars
-
-
 def traced(function: Callable[..., Any], *args: Any) -> tuple[Callable[..., Any], Any]:
     """``function``, traced once for arguments like these, to be called any number of times; and its value's shapes."""
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)

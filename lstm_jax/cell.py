@@ -80,9 +80,9 @@ class Cell:
     hidden_size: int
     """H, the size of ``state.h``."""
     param_dtype: str = "float32"
+    """The dtype of the parameters."""
     dtype: str | None = None
-    gated: ClassVar[bool] = False
-    """Whether the cell has the methods of `GatedCell`, which is what the fast path goes by."""
+    """The dtype of the arithmetic; None: the parameters' own."""
     state_type: ClassVar[type] = HiddenState
     """The class of the state: a `flax.struct.dataclass` whose fields are arrays ``[*batch, H]``."""
 
@@ -94,9 +94,19 @@ class Cell:
         return super().__new__(cls)
 
     @property
+    def gated(self) -> bool:
+        """Whether the cell has the methods of `GatedCell`, which is what the fast path goes by."""
+        return False
+
+    @property
     def output_size(self) -> int:
         """Size of the last axis of an output."""
         return self.hidden_size
+
+    @property
+    def feature_axes(self) -> int:
+        """How many of the last axes of an input belong to one row: 1, D; more where a row is an image."""
+        return 1
 
     def init(self, key: Key, input_size: int) -> Params:
         """Draw the parameters for inputs of ``input_size`` features."""
@@ -154,11 +164,15 @@ class Cell:
 class GatedCell(Cell):
     """A recurrence whose matrix work does not wait for a gate: the fast path.
 
-    ``init`` and ``update`` must be given. The defaults of the other methods are the dense ones: they use
-    ``params.w_x``, ``params.w_h`` and ``params.b`` (`DenseParams`) and return ``state.h``.
+    ``init`` and ``update`` must be given. ``update`` may have one argument more, ``candidate=None``: a factor for what
+    is about to enter the memory, which `RecurrentDropout` draws. The defaults of the other methods are the dense ones:
+    they use ``params.w_x``, ``params.w_h`` and ``params.b`` (`DenseParams`) and return ``state.h``.
     """
 
-    gated: ClassVar[bool] = True
+    @property
+    def gated(self) -> bool:
+        """It is."""
+        return True
 
     def project(self, params: Params, xs: Array, *, keys: Key | None = None) -> Any:
         """``z = x W_x + b`` for all steps at once."""
@@ -174,7 +188,10 @@ class GatedCell(Cell):
         return z + u
 
     def update(self, params: Params, a: Any, state: State) -> State:
-        """The new state from the pre-activations ``a`` and the previous state: no matrix products here."""
+        """The new state from the pre-activations ``a`` and the previous state.
+
+        It is computed twice, once more for the gradient: a matrix product here (a projection) costs twice as well.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define update(self, params, a, state) -> state.")
 
     def output(self, params: Params, a: Any, state: State) -> Any:
@@ -195,6 +212,11 @@ def check_settings(cell: Cell) -> None:
     for setting, value in (("param_dtype", cell.param_dtype), ("dtype", cell.dtype)):
         if value is not None:
             one_of(setting, value if isinstance(value, str) else jnp.dtype(value).name, DTYPES)
+
+
+def batch_axes(cell: Cell, xs: Array) -> BatchShape:
+    """The batch's shape, of inputs ``xs [T, *batch, D]``, or ``[T, *batch, *space, D]`` for a cell on images."""
+    return xs.shape[1 : xs.ndim - cell.feature_axes]
 
 
 def affine(xs: Array, w: Array, b: Array) -> Array:
@@ -227,10 +249,15 @@ def fold_in(keys: Key | None, data: int) -> Key | None:
     return flat.reshape(keys.shape)
 
 
-def bernoulli(keys: Key, rate: float, features: int) -> Array:
-    """Booleans ``[*keys.shape, features]``, each true with probability ``rate``, drawn from each key."""
-    draw = jax.vmap(lambda key: jax.random.bernoulli(key, rate, (features,)))
-    return draw(keys.reshape(-1)).reshape(*keys.shape, features)
+def bernoulli(keys: Key, rate: float, *features: int) -> Array:
+    """Booleans ``[*keys.shape, *features]``, each true with probability ``rate``, drawn from each key."""
+    draw = jax.vmap(lambda key: jax.random.bernoulli(key, rate, features))
+    return draw(keys.reshape(-1)).reshape(*keys.shape, *features)
+
+
+def kept(keys: Key, dropped: float, *features: int) -> Array:
+    """Inverted dropout: ``[*keys.shape, *features]``, zero at rate ``dropped``, else 1 / (1 - dropped)."""
+    return jnp.where(bernoulli(keys, 1 - dropped, *features), 1 / (1 - dropped), 0.0)
 
 
 def _state_dtype(field: str, dtype: np.dtype) -> np.dtype:

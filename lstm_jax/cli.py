@@ -1,4 +1,4 @@
-"""The command line: ``lstm-jax run EXPERIMENT --flag value`` and ``python -m experiments.NAME --flag value``.
+"""The command line: ``lstm-jax run EXPERIMENT --flag value``, ``python -m experiments.NAME``, ``lstm-jax cells``.
 
 EXPERIMENT is a module (``experiments.adding``) or a file (``path/to/mine.py``) with a ``Config`` and a ``build``.
 
@@ -28,7 +28,10 @@ USAGE = f"""\
 usage: lstm-jax run {EXPERIMENTS}.NAME [--flag value ...]
        lstm-jax run path/to/mine.py [--flag value ...]
 
+       lstm-jax cells [NAME ...] [--input-size D] [--hidden-size H] [--markdown]
+
   run        run an experiment, or go on with it; its flags: lstm-jax run {EXPERIMENTS}.NAME --help
+  cells      list the cells: equations, papers, settings, parameters at a size
   --version  print the version
 """
 
@@ -67,8 +70,15 @@ def main(argv: Sequence[str] | None = None) -> None:
             module = _load(name)
             short = Path(name).stem if name.endswith(".py") else name.removeprefix(f"{EXPERIMENTS}.")
             run_experiment(module.Config, module.build, name=short, command=f"lstm-jax run {name}", argv=flags)
+        case ["cells", *flags]:
+            from lstm_jax.report.cells import list_cells
+
+            try:
+                sys.stdout.write(list_cells(flags))
+            except ValueError as error:
+                _fail(str(error))
         case [command, *_]:
-            _fail(f"lstm-jax knows no command {command!r}; it knows: run.")
+            _fail(f"lstm-jax knows no command {command!r}; it knows: run, cells.")
 
 
 def run_experiment(

@@ -37,14 +37,30 @@ def per_gate(init: Initializer, key: Key, shape: tuple[int, int], gates: int, dt
     return jnp.concatenate([init(k, shape, wide) for k in jax.random.split(key, gates)], axis=-1).astype(dtype)
 
 
-def chrono(key: Key, hidden_size: int, t_max: float, dtype: str = "float32") -> tuple[Array, Array]:
+def chrono(
+    key: Key, hidden_size: int, t_max: float, dtype: str = "float32", *, fixed: bool = False
+) -> tuple[Array, Array]:
     """Input and forget gate biases ``[H]`` for dependencies of up to ``t_max > 2`` steps.
 
     Tallec & Ollivier 2018, "Can recurrent neural networks warp time?", eq. 16:
     ``b_f = log u`` with u uniform in [1, t_max - 1], and ``b_i = -b_f``: unit k then forgets over about u_k steps.
+    ``fixed``: u = t_max - 1 for all units, for tasks of one known distance.
     """
+    if fixed:
+        forget = jnp.full(hidden_size, jnp.log(t_max - 1.0), dtype)
+        return -forget, forget
     forget = jnp.log(jax.random.uniform(key, (hidden_size,), dtype, minval=1.0, maxval=t_max - 1.0))
     return -forget, forget
+
+
+def uniform_gate(key: Key, size: int, dtype: str = "float32") -> Array:
+    """Biases ``[size]`` of a gate that is then uniform in [1/size, 1 - 1/size] where its inputs are zero.
+
+    Gu et al. 2020, "Improving the Gating Mechanism of Recurrent Neural Networks", section 3.2: ``b = -log(1/u - 1)``.
+    """
+    margin = 1.0 / max(size, 3)
+    u = jax.random.uniform(key, (size,), dtype, minval=margin, maxval=1.0 - margin)
+    return -jnp.log(1.0 / u - 1.0)
 
 
 def dense(

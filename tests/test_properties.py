@@ -10,12 +10,18 @@ import pytest
 
 from harness import KEY, LENGTHS, B, D, T, assert_equal, mask, outcome, resets, sequence, weigh
 from lstm_jax import step, unroll
-from table import CELLS, TABLE, Row
+from table import CELLS, FAMILY, PROOFS, TABLE, Row
 
 
 def rows(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
     """The chosen rows of the table. A row's tests share a worker, and so its compiled programs."""
-    params = [pytest.param(row, id=row.name, marks=pytest.mark.xdist_group(row.name)) for row in TABLE if chosen(row)]
+    params = [
+        pytest.param(
+            row, id=row.name, marks=[pytest.mark.xdist_group(row.name), *[pytest.mark.proof] * (row in PROOFS)]
+        )
+        for row in TABLE + PROOFS
+        if chosen(row)
+    ]
     return pytest.mark.parametrize("row", params, scope="module")
 
 
@@ -273,7 +279,7 @@ def test_draws_do_not_depend_on_chunks_or_the_batch(row):
     evaluation, _ = unroll(cell, params, xs, state)
     assert np.any(np.asarray(other != got[0])) and np.any(np.asarray(evaluation != got[0]))
     rows = unroll(cell, params, jnp.broadcast_to(xs[:, :1], xs.shape), key=key(row))[0]
-    assert np.any(np.asarray(rows[:, 0] != rows[:, 1])), "every row drew the same"
+    assert np.any(np.asarray(rows[:, 0] != rows[:, 1])) == row.by_row
 
 
 @drawing
@@ -334,7 +340,7 @@ def test_no_steps_and_one_step(row):
     assert_equal(one[0], both[0])
 
 
-@rows(lambda row: row in CELLS)
+@rows(lambda row: row in CELLS + FAMILY)
 def test_second_derivatives(row):
     """Reverse over reverse, and forward over reverse, on the fast path equal those of the plain scan."""
     cell = in_float64(row)

@@ -4,8 +4,8 @@ Elman 1990, "Finding Structure in Time"::
 
     h_t = activation(x_t W_x + h_{t-1} W_h + b)
 
-With ``activation="relu", recurrent="identity"`` it is the IRNN of Le, Jaitly & Hinton 2015, "A Simple Way to
-Initialize Recurrent Networks of Rectified Linear Units". Deviation from Elman: tanh instead of the logistic function.
+The IRNN is that of Le, Jaitly & Hinton 2015, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units".
+Deviation from Elman: tanh instead of the logistic function.
 """
 
 from dataclasses import KW_ONLY, dataclass
@@ -44,3 +44,14 @@ class Elman(GatedCell):
         """``h = activation(a)``."""
         del params, state
         return HiddenState(h=activation(self.activation)(a))
+
+
+@dataclass(frozen=True)
+class IRNN(Elman):
+    """A rectified Elman layer whose recurrent weights start as the identity."""
+
+    _: KW_ONLY
+    activation: str = "relu"
+    """Squashes the new state."""
+    recurrent: str = "identity"
+    """Initial recurrent weights: "orthogonal", "identity" or "glorot"."""

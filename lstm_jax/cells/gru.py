@@ -79,9 +79,12 @@ class GRU(GatedCell):
         b_hn = jnp.broadcast_to(params.b_hn.astype(a.h_n.dtype), a.h_n.shape)
         return r, z, once(jnp.tanh(a.x_n + r * (a.h_n + b_hn)))
 
-    def update(self, params: GRUParams, a: GRUPreactivation, state: HiddenState) -> HiddenState:
+    def update(
+        self, params: GRUParams, a: GRUPreactivation, state: HiddenState, candidate: Array | None = None
+    ) -> HiddenState:
         """``h = (1 - z) * n + z * h``."""
         _, z, n = self._gates(params, a)
+        n = n if candidate is None else n * candidate
         return HiddenState(h=n + z * (state.h - n))
 
     def inspect(self, params: GRUParams, z: Array, state: HiddenState) -> dict:

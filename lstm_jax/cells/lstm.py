@@ -19,7 +19,8 @@ from flax import struct
 
 from lstm_jax.cell import Array, DenseParams, GatedCell, Key, check_settings
 from lstm_jax.cells.activations import activation, once
-from lstm_jax.initializers import chrono, dense
+from lstm_jax.initializers import RECURRENT_INITIALIZERS, chrono, dense
+from lstm_jax.options import one_of
 
 GATES = ("i", "f", "g", "o")
 """The order of the gates in ``w_x``, ``w_h`` and ``b``, here and in every weight converter."""
@@ -46,6 +47,8 @@ class LSTM(GatedCell):
     """Initial bias of the forget gate (Jozefowicz et al. 2015); part of ``b``, never added at run time."""
     chrono: float | None = None
     """If set, the longest dependency expected, in steps: chrono initialisation of the biases instead of forget_bias."""
+    recurrent: str = "orthogonal"
+    """Initial recurrent weights of each gate: "orthogonal", "identity" or "glorot"."""
     activation: str = "tanh"
     """Squashes the cell input g and the cell state on its way out."""
     gate_activation: str = "sigmoid"
@@ -58,13 +61,15 @@ class LSTM(GatedCell):
         check_settings(self)
         activation(self.activation)
         activation(self.gate_activation)
+        one_of("recurrent", self.recurrent, RECURRENT_INITIALIZERS)
         if self.chrono is not None and not self.chrono > 2:
             raise ValueError(f"chrono is the longest dependency in steps and must be above 2, got {self.chrono}.")
 
     def init(self, key: Key, input_size: int) -> DenseParams:
-        """Glorot input weights, orthogonal recurrent weights a gate; biases zero but for the forget gate's."""
+        """Glorot input weights, recurrent weights by ``recurrent``; biases zero but for the forget gate's."""
         key_w, key_b = jax.random.split(key)
-        params = dense(key_w, input_size, self.hidden_size, gates=4, dtype=self.param_dtype)
+        recurrent = RECURRENT_INITIALIZERS[self.recurrent]
+        params = dense(key_w, input_size, self.hidden_size, gates=4, recurrent=recurrent, dtype=self.param_dtype)
         b_i, b_f, b_g, b_o = jnp.split(params.b, 4)
         if self.chrono is None:
             b_f = b_f + self.forget_bias
@@ -78,10 +83,11 @@ class LSTM(GatedCell):
         gates = jnp.concatenate([gate(i), gate(f), squash(g), gate(o)], axis=-1)
         return tuple(jnp.split(once(gates), 4, axis=-1))
 
-    def update(self, params: DenseParams, a: Array, state: LSTMState) -> LSTMState:
+    def update(self, params: DenseParams, a: Array, state: LSTMState, candidate: Array | None = None) -> LSTMState:
         """``c = f * c + i * g``, ``h = o * tanh(c)``."""
         del params
         i, f, g, o = self._gates(a, state)
+        g = g if candidate is None else g * candidate
         c = f * state.c + i * g
         return LSTMState(h=(o * activation(self.activation)(c)).astype(state.h.dtype), c=c)
 

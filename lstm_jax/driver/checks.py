@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from lstm_jax.cell import Array, BatchShape, Cell, GatedCell, Key, Params, State
+from lstm_jax.cell import Array, BatchShape, Cell, GatedCell, Key, Params, State, batch_axes
 from lstm_jax.driver.collect import state_fields
 from lstm_jax.options import one_of
 
@@ -19,10 +19,13 @@ def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
 
     Returns the batch's shape.
     """
-    if xs.ndim < 2:
+    if xs.ndim < 1 + cell.feature_axes:
+        if cell.feature_axes == 1:
+            layout, hint = "[T, *batch, D] (time first, features last)", "for a single feature use xs[..., None]"
+        else:
+            layout, hint = f"[T, *batch, {'space, ' * (cell.feature_axes - 1)}D]", "time comes first, channels last"
         raise ValueError(
-            f"xs must be [T, *batch, D] (time first, features last), at least 2 axes, but has shape {_axes(xs.shape)}; "
-            "for a single feature use xs[..., None]."
+            f"xs must be {layout}, at least {1 + cell.feature_axes} axes, but has shape {_axes(xs.shape)}; {hint}."
         )
     if not jnp.issubdtype(xs.dtype, jnp.inexact):
         raise TypeError(
@@ -52,7 +55,7 @@ def check_inputs(cell: Cell, params: Params, xs: Array) -> BatchShape:
             f"params are not those of {type(cell).__name__}: expected {', '.join(name for name, _ in own)}, "
             f"got {', '.join(name for name, _ in _shapes(params))}; make them with cell.init(key, {xs.shape[-1]})."
         )
-    return xs.shape[1:-1]
+    return batch_axes(cell, xs)
 
 
 def holds_no_rows(cell: Cell, params: Params, xs: Array) -> bool:
@@ -74,10 +77,10 @@ def _shapes(tree: Any) -> list[tuple[str, tuple[int, ...]]]:
     return [(jax.tree_util.keystr(path).lstrip(".") or "params", jnp.shape(leaf)) for path, leaf in leaves]
 
 
-def check_lengths(lengths: Any, xs: Array) -> Array:
+def check_lengths(lengths: Any, xs: Array, batch: BatchShape) -> Array:
     """Refuse lengths that are not whole numbers ``[*batch]`` within 0..T (the range only where they are concrete)."""
     given, lengths = lengths, jnp.asarray(lengths)
-    steps, batch = xs.shape[0], xs.shape[1:-1]
+    steps = xs.shape[0]
     if not jnp.issubdtype(lengths.dtype, jnp.integer):
         raise ValueError(f"lengths must be whole numbers of steps, one a row, but have dtype {lengths.dtype}.")
     if lengths.shape != batch:
@@ -101,16 +104,16 @@ def check_lengths(lengths: Any, xs: Array) -> Array:
     return lengths.astype(jnp.int32)
 
 
-def check_steps(name: str, value: Any, xs: Array) -> Array:
+def check_steps(name: str, value: Any, xs: Array, batch: BatchShape) -> Array:
     """Refuse a mask or resets that is not boolean ``[T, *batch]``; whole numbers are taken for booleans."""
     value = jnp.asarray(value)
     if value.dtype != bool and not jnp.issubdtype(value.dtype, jnp.integer):
         raise ValueError(f"{name} must hold booleans, but has dtype {value.dtype}: pass {name} > 0.5 or its like.")
-    if value.shape != xs.shape[:-1]:
-        swapped = value.shape == (xs.shape[1], xs.shape[0]) if xs.ndim == 3 else False
+    if value.shape != (xs.shape[0], *batch):
+        swapped = len(batch) == 1 and value.shape == (*batch, xs.shape[0])
         hint = f"; transpose it: pass {name}.T" if swapped else ""
         raise ValueError(
-            f"{name} must be [T, *batch] = {list(xs.shape[:-1])} to go with xs {_axes(xs.shape)}, "
+            f"{name} must be [T, *batch] = {[xs.shape[0], *batch]} to go with xs {_axes(xs.shape)}, "
             f"but has shape {list(value.shape)}{hint}."
         )
     return value.astype(bool)

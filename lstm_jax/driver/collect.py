@@ -16,6 +16,11 @@ class Collecting(Cell):
     cell: Cell
     names: tuple[str, ...]
 
+    @property
+    def feature_axes(self) -> int:
+        """The cell's own."""
+        return self.cell.feature_axes
+
     def initial_state(self, params: Params, batch_shape: BatchShape) -> State:
         """The cell's own."""
         return self.cell.initial_state(params, batch_shape)

@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
-from lstm_jax.cell import BATCH_AXIS, Array, Key, Params, State
+from lstm_jax.cell import BATCH_AXIS, Array, BatchShape, Key, Params, State
 
 
 def over_devices(
     run: Callable[..., tuple[Any, State, Any]],
+    batch: BatchShape,
     params: Params,
     xs: Array,
     state: State,
@@ -30,7 +31,7 @@ def over_devices(
     with rows of zeros, which are cut off again: rows do not see one another.
     """
     devices = _devices()
-    if devices == 1 or xs.ndim == 2:
+    if devices == 1 or not batch:
         return run(params, xs, state, lengths, mask, resets, key)
     rows = xs.shape[1]
     fill = -rows % devices

@@ -1,5 +1,6 @@
 """What steers a sequence step by step, apart from its inputs: keys, which steps count, where the state is reset."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -19,6 +20,11 @@ class Flow:
     """False where the step is padding: the state stands still and the output is zero."""
     reset: Array | None = None
     """True where the state is set back to the initial one before the step; never on padding."""
+
+    def resetting(self, reset: Array) -> "Flow":
+        """With more resets, none of them on padding."""
+        reset = reset if self.keep is None else reset & self.keep
+        return replace(self, reset=reset if self.reset is None else reset | self.reset)
 
     def enter(self, state: State, initial: State) -> State:
         """The state that the step works on."""

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from lstm_jax.cell import Array, GatedCell, Params, State
+from lstm_jax.cell import Array, GatedCell, Params, State, batch_axes
 from lstm_jax.driver import inexact
 from lstm_jax.driver.checks import holds_no_rows
 from lstm_jax.driver.flow import Flow, select
@@ -241,7 +241,7 @@ def unroll_hoisted(
     reverse: bool,
 ) -> tuple[Any, State]:
     """Outputs ``[T, *batch, ...]`` and the last state. ``initial`` is the state that a reset returns to."""
-    engine = Hoisted(cell, chunk, remat, reverse, merge=xs.ndim > 2 and holds_no_rows(cell, params, xs))
+    engine = Hoisted(cell, chunk, remat, reverse, merge=bool(batch_axes(cell, xs)) and holds_no_rows(cell, params, xs))
     diff, exact, join = inexact.split((params, xs, state, initial))
 
     # A custom VJP may not close over traced values: everything traced is an argument.

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from lstm_jax.cell import Array, Cell, Key, Params, State, row_keys
+from lstm_jax.cell import Array, Cell, Key, Params, State, batch_axes, row_keys
 from lstm_jax.driver.checks import (
     check_cell,
     check_collect,
@@ -49,8 +49,12 @@ class Run(Protocol):
         keys: Key | None,
         *,
         flip: bool = False,
+        resets: Array | None = None,
     ) -> tuple[Any, State]:
-        """Outputs and last state of ``part`` on prepared ``params``; ``flip`` runs against the whole's direction."""
+        """Outputs and last state of ``part`` on prepared ``params``.
+
+        ``flip`` runs against the whole's direction; ``resets [T, *batch]`` come on top of the whole's.
+        """
         ...
 
 
@@ -149,9 +153,9 @@ def unroll(
     batch = check_inputs(cell, params, xs)
     initial = cell.initial_state(params, batch)
     state = initial if state is None else check_state(cell, state, initial)
-    lengths = None if lengths is None else check_lengths(lengths, xs)
-    mask = None if mask is None else check_steps("mask", mask, xs)
-    resets = None if resets is None else check_steps("resets", resets, xs)
+    lengths = None if lengths is None else check_lengths(lengths, xs, batch)
+    mask = None if mask is None else check_steps("mask", mask, xs, batch)
+    resets = None if resets is None else check_steps("resets", resets, xs, batch)
     collect = (collect,) if isinstance(collect, str) else tuple(collect)
     if watching():
         vjp = WATCHED
@@ -201,7 +205,8 @@ def _unroll(
     resets: Array | None,
     key: Key | None,
 ) -> tuple[Any, State, Any]:
-    return over_devices(partial(_unroll_rows, cell, plan), params, xs, state, lengths, mask, resets, key)
+    run, batch = partial(_unroll_rows, cell, plan), batch_axes(cell, xs)
+    return over_devices(run, batch, params, xs, state, lengths, mask, resets, key)
 
 
 def _unroll_rows(
@@ -216,7 +221,7 @@ def _unroll_rows(
     key: Key | None,
 ) -> tuple[Any, State, Any]:
     """All of `unroll`'s work, on the rows that one device holds."""
-    steps, batch = xs.shape[0], xs.shape[1:-1]
+    steps, batch = xs.shape[0], batch_axes(cell, xs)
     keep = mask
     if lengths is not None:
         time = jnp.arange(steps, dtype=lengths.dtype).reshape(-1, *(1 for _ in batch))
@@ -296,15 +301,25 @@ def _run_parts(
     collected = []
 
     def run(
-        part: Cell, params: Params, xs: Array, state: State, initial: State, keys: Key | None, *, flip: bool = False
+        part: Cell,
+        params: Params,
+        xs: Array,
+        state: State,
+        initial: State,
+        keys: Key | None,
+        *,
+        flip: bool = False,
+        resets: Array | None = None,
     ) -> tuple[Any, State]:
-        part_plan = plan.flip() if flip else plan
-        outputs, state, values = _run(part, part_plan, params, xs, state, initial, replace(flow, keys=keys))
+        part_plan, part_flow = plan.flip() if flip else plan, replace(flow, keys=keys)
+        if resets is not None:
+            part_flow = part_flow.resetting(resets)
+        outputs, state, values = _run(part, part_plan, params, xs, state, initial, part_flow)
         collected.append(values)
         return outputs, state
 
     outputs, state = cell.compose(run, params, xs, state, initial, flow.keys)
-    return outputs, state, tuple(collected) if plan.collect else None
+    return flow.silence(outputs), state, tuple(collected) if plan.collect else None
 
 
 def _auto_chunk(plan: Plan, params: Params, steps: int, z: Any) -> int:

@@ -105,7 +105,7 @@ def unroll_watched(
     """The plain scan with looks at every step; ``chunk`` and ``remat`` do nothing."""
     del chunk, remat
     seen = _active[-1]
-    call, batch = next(seen.calls), xs.ndim - 2
+    call, batch = next(seen.calls), xs.ndim - 1 - cell.feature_axes
     kind = type(cell.cell if isinstance(cell, Collecting) else cell).__name__
 
     def look(name: str, time: Array, tree: Any) -> Any:

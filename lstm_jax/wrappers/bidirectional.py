@@ -55,6 +55,11 @@ class Bidirectional(Cell):
             return self.forward.output_size + self.backward.output_size
         return self.forward.output_size
 
+    @property
+    def feature_axes(self) -> int:
+        """The forward cell's."""
+        return self.forward.feature_axes
+
     def init(self, key: Key, input_size: int) -> BothDirections:
         """Draw both cells' parameters."""
         key_forward, key_backward = jax.random.split(key)

@@ -3,7 +3,7 @@
 Graves 2013, "Generating Sequences With Recurrent Neural Networks". Dropout between the layers: Zaremba et al. 2014,
 "Recurrent Neural Network Regularization" (one mask a step), or with ``variational=True`` Gal & Ghahramani 2016, "A
 Theoretically Grounded Application of Dropout in Recurrent Neural Networks" (one mask a sequence; between layers only,
-not on the recurrent path). Residual connections: Wu et al. 2016, "Google's Neural Machine Translation System", eq. 6.
+not on the recurrent path).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from lstm_jax.cell import Array, BatchShape, Cell, Key, Params, State, bernoulli, fold_in, row_keys
+from lstm_jax.cell import Array, BatchShape, Cell, Key, Params, State, fold_in, kept, row_keys
 from lstm_jax.driver.unroll import Run
 from lstm_jax.options import rate
 
@@ -40,8 +40,6 @@ class Stack(Cell):
     """Rate at which the outputs of every layer but the last are dropped; the kept ones are scaled by 1 / (1 - rate)."""
     variational: bool = False
     """One dropout mask for all steps of a sequence instead of one a step."""
-    residual: bool = False
-    """Add to the outputs of every layer but the first its inputs; needs equal output sizes."""
 
     def __post_init__(self) -> None:
         if isinstance(self.cells, list):
@@ -49,14 +47,16 @@ class Stack(Cell):
         if not isinstance(self.cells, tuple) or not self.cells or not all(isinstance(c, Cell) for c in self.cells):
             raise ValueError(f"Stack takes a tuple of cells, such as Stack((LSTM(64), LSTM(64))), got {self.cells!r}.")
         rate("dropout", self.dropout)
-        sizes = [cell.output_size for cell in self.cells]
-        if self.residual and len(set(sizes)) > 1:
-            raise ValueError(f"residual=True needs layers of one output size, got {sizes}.")
 
     @property
     def output_size(self) -> int:
         """The last layer's."""
         return self.cells[-1].output_size
+
+    @property
+    def feature_axes(self) -> int:
+        """The first layer's."""
+        return self.cells[0].feature_axes
 
     def init(self, key: Key, input_size: int) -> StackParams:
         """Draw every layer's parameters; a layer's input size is the output size of the one below."""
@@ -80,18 +80,20 @@ class Stack(Cell):
         return StackParams(layers, masks=tuple(self._mask(rows, i) for i in range(len(self.cells) - 1)))
 
     def _mask(self, keys: Key, layer: int) -> Array:
-        keep = bernoulli(fold_in(keys, len(self.cells) + layer), 1 - self.dropout, self.cells[layer].output_size)
-        return jnp.where(keep, 1 / (1 - self.dropout), 0.0)
+        return kept(fold_in(keys, len(self.cells) + layer), self.dropout, self.cells[layer].output_size)
 
     def _between(self, layer: int, params: StackParams, ys: Array, keys: Key | None) -> Array:
         """Dropout on the outputs of ``layer`` on their way to the next."""
         if params.masks is not None:
-            mask = jnp.broadcast_to(params.masks[layer], ys.shape)
+            mask = params.masks[layer]
         elif keys is not None and self.dropout and not self.variational:
             mask = self._mask(keys, layer)
         else:
             return ys
-        return ys * mask.astype(ys.dtype)
+        # Of an image whole channels are dropped.
+        places = (1,) * (self.cells[layer].feature_axes - 1)
+        mask = mask.reshape(*mask.shape[:-1], *places, mask.shape[-1])
+        return ys * jnp.broadcast_to(mask.astype(ys.dtype), ys.shape)
 
     def compose(
         self, run: Run, params: StackParams, xs: Array, state: State, initial: State, keys: Key | None
@@ -101,7 +103,6 @@ class Stack(Cell):
         for i, cell in enumerate(self.cells):
             ys, after = run(cell, params.layers[i], xs, state[i], initial[i], fold_in(keys, i))
             last.append(after)
-            ys = ys + xs if self.residual and i else ys
             xs = self._between(i, params, ys, keys) if i + 1 < len(self.cells) else ys
         return xs, tuple(last)
 
@@ -120,7 +121,6 @@ class Stack(Cell):
                 inner = jax.tree.map(lambda leaf: leaf[0], over_time)
             after, y = cell.step(params.layers[i], state[i], inner)
             new.append(after)
-            y = y if x is None or not self.residual else y + x
             x = self._between(i, params, y, keys) if i + 1 < len(self.cells) else y
         return tuple(new), x  # type: ignore[return-value]
 

@@ -104,7 +104,6 @@ class Untraceable(LSTM):
         (lambda: LSTM(4, dtype="bfloat17"), ["dtype='bfloat17'", "did you mean 'bfloat16'"]),
         (lambda: GRU(4, param_dtype="int32"), ["param_dtype='int32'", "'float32'"]),
         (lambda: Stack((CELL,), dropout=1.0), ["dropout must be at least 0 and below 1, got 1.0"]),
-        (lambda: Stack((CELL, LSTM(5)), residual=True), ["one output size", "[4, 5]"]),
         (lambda: Bidirectional(CELL, CELL, merge="add"), ["merge='add'", "'concat', 'sum', 'mean'"]),
         (lambda: Bidirectional(CELL, LSTM(5), merge="sum"), ["forward 4, backward 5"]),
         (lambda: step(CELL, PARAMS, jnp.ones((B, 5))), ["w_x [2, 16]", "D = 5"]),

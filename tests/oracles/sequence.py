@@ -15,7 +15,7 @@ def run_row(
     resets=None,
     reverse: bool = False,
 ) -> tuple[np.ndarray, dict]:
-    """Outputs ``[T, H]`` (zero where a step was deleted) and the last state; a reset returns to zeros."""
+    """Outputs ``[T, *h]`` (zero where a step was deleted) and the last state; a reset returns to zeros."""
     times = [t for t in range(len(xs)) if (length is None or t < length) and (mask is None or mask[t])]
     outputs = {}
     for t in reversed(times) if reverse else times:
@@ -23,5 +23,5 @@ def run_row(
             state = {name: np.zeros_like(value) for name, value in state.items()}
         state = step(xs[t], state)
         outputs[t] = state["h"]
-    size = len(state["h"])
-    return np.array([outputs.get(t, np.zeros(size)) for t in range(len(xs))]), state
+    silent = np.zeros_like(state["h"])
+    return np.array([outputs.get(t, silent) for t in range(len(xs))]), state

@@ -52,7 +52,7 @@ CONFIGS = {
     "plain": Config(file=Path("/a b/ü.csv"), other_file=Path("x"), text="", flag=True, number=-0.1),
     "infinite": Config(number=float("inf")),
     "cell-settings": Config(cell=LSTM(3, chrono=20.0, activation="relu", dtype="bfloat16")),
-    "stack": Config(cell=Stack((LSTM(4), GRU(4), Leaky(4)), dropout=0.4, residual=True)),
+    "stack": Config(cell=Stack((LSTM(4), GRU(4), Leaky(4)), dropout=0.4)),
     "bidirectional": Config(cell=Bidirectional(LSTM(4), Leaky(3, leak=0.1), merge="concat")),
     "composites": Config(cell=Stack((Bidirectional(GRU(3), Stack((Elman(2), LSTM(3)))), LSTM(2)), variational=True)),
     "tuple-of-cells": Config(cells=(LSTM(2), Leaky(5), Bidirectional(GRU(1), GRU(2)))),
@@ -74,7 +74,7 @@ def test_there_and_back(name):
 def test_what_is_written():
     written = to_json(Config(cell=Stack((LSTM(4), Leaky(3))), other_file=Path("x"), options={"b": (1, None)}))
     assert "type" not in written
-    assert set(written["cell"]) == {"type", "cells", "dropout", "variational", "residual"}
+    assert set(written["cell"]) == {"type", "cells", "dropout", "variational"}
     assert written["cell"]["type"] == "lstm_jax.wrappers.stack:Stack"
     assert [cell["type"] for cell in written["cell"]["cells"]] == ["lstm_jax.cells.lstm:LSTM", ":Leaky"]
     assert written["cell"]["cells"][1]["leak"] == 0.5

@@ -22,15 +22,6 @@ def test_layers_run_on_top_of_one_another():
     assert [p.w_x.shape[0] for p in params.layers] == [5, 4, 3]
 
 
-def test_residual_adds_the_inputs_of_all_layers_but_the_first():
-    cells = LSTM(4, **FLOAT64), GRU(4, **FLOAT64), Elman(4, **FLOAT64)
-    params, xs, state = sequence(Stack(cells, residual=True))
-    x, _ = unroll(cells[0], params.layers[0], xs, state[0])
-    for i in (1, 2):
-        x = x + unroll(cells[i], params.layers[i], x, state[i])[0]
-    assert_equal(unroll(Stack(cells, residual=True), params, xs, state)[0], x)
-
-
 class Through(Elman):
     """Passes its inputs on, so that what happens between layers can be seen."""
 

@@ -45,8 +45,11 @@ def in_turn(variants: dict[str, tuple[Callable, tuple]], turns: int) -> dict[str
     for step, args in variants.values():
         jax.block_until_ready(step(*args))
     times: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(turns):
-        for name, (step, args) in variants.items():
+    for turn in range(turns):
+        # Another one first each turn: whoever follows a wait is slower.
+        names = list(variants)
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            step, args = variants[name]
             best = []
             for _ in range(3):
                 start = time.perf_counter()
@@ -74,6 +77,29 @@ def cells(turns: int) -> dict[str, Any]:
         step_only = {vjp: problem(shape, only, vjp=vjp) for vjp in ("autodiff", "hoisted")}
         found[name] = in_turn(mine, turns) | {f"step-only {k}": v for k, v in in_turn(step_only, turns).items()}
     return found
+
+
+def family(turns: int) -> dict[str, Any]:
+    """Every cell against the LSTM: time, and time for the same work in matrix products."""
+    found = {}
+    for name in ("copy", "mid"):
+        _, _, d, h = shape = SHAPES[name]
+        kinds = {
+            k: kind for k, kind in lstm_jax.cells.CELLS.items() if k != "ConvLSTM"
+        }  # its products are convolutions
+        own = {"ProjectedLSTM": {"projection_size": h // 2}}
+        each = {k: kind(hidden_size=h, **own.get(k, {})) for k, kind in kinds.items()}
+        found[name] = in_turn({k: problem(shape, cell) for k, cell in each.items()}, turns)
+        for k, cell in each.items():
+            found[name][k]["per product"] = found[name][k]["ratio"] * products(each["LSTM"], d) / products(cell, d)
+    return found
+
+
+def products(cell: Any, input_size: int) -> float:
+    """A training step's multiplications a row and step: two of each input weight, three of each other one."""
+    params = jax.eval_shape(lambda key: cell.init(key, input_size), jax.random.key(0))
+    leaves = jax.tree.flatten_with_path(params)[0]
+    return sum((2 if "w_x" in jax.tree_util.keystr(p) else 3) * leaf.size for p, leaf in leaves if leaf.ndim == 2)
 
 
 def options(turns: int) -> dict[str, Any]:
@@ -173,6 +199,7 @@ def population(turns: int) -> dict[str, Any]:
 
 WHAT = {
     "cells": cells,
+    "family": family,
     "options": options,
     "chunks": chunks,
     "memory": memory,

@@ -10,7 +10,7 @@ from lstm_jax.options import positive
 
 _SINGLE_THREADED = "--xla_cpu_multi_thread_eigen=false"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
-_KEPT_BYTES = 1 << 30
+_KEPT_BYTES = 2**31 - 1  # the most that mallopt takes
 _HOST_DEVICES = "--xla_force_host_platform_device_count"
 
 
@@ -29,8 +29,8 @@ def use_cpu_cores(n: int | None = None) -> int:
         with jax.set_mesh(mesh):
             gradients = jax.jit(jax.grad(loss))(params)  # every `unroll` in it shares out its rows
 
-    On an accelerator it changes nothing but the host's own devices. With glibc, up to 1 GiB of freed memory is kept for
-    the next call (mallopt): to get it from the system anew each time takes longer than to compute with it.
+    On an accelerator it changes nothing but the host's own devices. With glibc, up to 2 GiB of freed memory are kept
+    for the next call (mallopt): to get it from the system anew each time takes longer than to compute with it.
 
     Args:
         n: how many cores; None takes all that this process may use.

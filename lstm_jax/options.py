@@ -10,8 +10,9 @@ def one_of(setting: str, value: str, options: Iterable[str]) -> str:
     known = list(options)
     if value in known:
         return value
-    near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    spelt = {name.lower(): name for name in reversed(known)}
+    near = difflib.get_close_matches(str(value).lower(), spelt, n=1, cutoff=0.4)
+    hint = f"did you mean {spelt[near[0]]!r}? " if near else ""
     raise ValueError(f"{setting}={value!r} is not known: {hint}choose one of {', '.join(map(repr, known))}.")
 
 

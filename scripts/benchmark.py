@@ -43,7 +43,7 @@ PACKAGES = {
 }
 LAYERED = ("lstm_jax_cores", "lstm_jax_one", "pytorch")
 STREAMING = ("lstm_jax_one", "pytorch")
-ALONE = ("cells", "options", "chunks", "memory", "compile", "scaling", "population")
+ALONE = ("cells", "family", "options", "chunks", "memory", "compile", "scaling", "population")
 WHAT = ("speed", *ALONE)
 QUICK = ("small", "ptb")
 DEEP = [Case((32, 100, h, h), layers=layers, both=both) for h in (128, 256) for layers, both in ((2, False), (1, True))]

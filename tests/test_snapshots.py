@@ -14,16 +14,23 @@ import numpy as np
 import pytest
 
 import lstm_jax
-from lstm_jax import GRU, LSTM, Bidirectional, Elman, ResetBeforeGRU, Stack, train
+from lstm_jax import GRU, LSTM, Bidirectional, Cell, Stack, train
 from lstm_jax.adapters import linen, nnx
+from lstm_jax.cells import registry
+
+
+def make(name: str, size: int) -> Cell:
+    kind = registry.CELLS[name]
+    required = [
+        f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING and f.name != "hidden_size"
+    ]
+    return kind(size, **{field: {"projection_size": 2, "space": (2, 3)}[field] for field in required})
+
 
 FOLDER = Path(__file__).parent / "snapshots"
 CELLS = (
-    LSTM(3),
+    *(make(name, 3) for name in registry.CELLS),
     LSTM(3, chrono=20.0),
-    GRU(3),
-    ResetBeforeGRU(3),
-    Elman(3),
     Stack((LSTM(3), GRU(2)), dropout=0.1),
     Bidirectional(LSTM(3), GRU(2)),
 )

@@ -3,6 +3,7 @@
 Dropout between layers is `Stack`'s. Without a key none of these does anything.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from inspect import signature
 from typing import Any
@@ -151,16 +152,33 @@ class WeightDrop(Inside):
 
     def init(self, key: Key, input_size: int) -> Params:
         params = self.cell.init(key, input_size)
-        for name in self.names:
-            one_of("names", name, [field.name for field in fields(params)])
-        return params
+
+        def checked(own: Params) -> Params:
+            for name in self.names:
+                one_of("names", name, [field.name for field in fields(own)])
+            return own
+
+        return _of_the_cell(self.cell, params, checked)
 
     def prepare(self, params: Params, batch_shape: BatchShape, *, key: Key | None = None) -> Params:
         prepared = super().prepare(params, batch_shape, key=key)
         if key is None:
             return prepared
-        dropped = {}
-        for number, name in enumerate(self.names):
-            w = getattr(prepared, name)
-            dropped[name] = w * kept(fold_in(key, number + 1), self.rate, *w.shape).astype(w.dtype)
-        return replace(prepared, **dropped)
+
+        def dropped(own: Params) -> Params:
+            new = {}
+            for number, name in enumerate(self.names):
+                w = getattr(own, name)
+                new[name] = w * kept(fold_in(key, number + 1), self.rate, *w.shape).astype(w.dtype)
+            return replace(own, **new)
+
+        return _of_the_cell(self.cell, prepared, dropped)
+
+
+def _of_the_cell(cell: Any, params: Params, change: Callable[[Params], Params]) -> Params:
+    """``params`` with those of the cell within all wrappers changed."""
+    if not isinstance(cell, Wrapper):
+        return change(params)
+    inner = cell.inner(params)
+    new = _of_the_cell(cell.cell, inner, change)
+    return new if inner is params else replace(params, cell=new)

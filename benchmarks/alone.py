@@ -84,9 +84,8 @@ def family(turns: int) -> dict[str, Any]:
     found = {}
     for name in ("copy", "mid"):
         _, _, d, h = shape = SHAPES[name]
-        kinds = {
-            k: kind for k, kind in lstm_jax.cells.CELLS.items() if k != "ConvLSTM"
-        }  # its products are convolutions
+        # Not the ConvLSTM, whose products are convolutions.
+        kinds = {k: kind for k, kind in lstm_jax.cells.CELLS.items() if k != "ConvLSTM"}
         own = {"ProjectedLSTM": {"projection_size": h // 2}}
         each = {k: kind(hidden_size=h, **own.get(k, {})) for k, kind in kinds.items()}
         found[name] = in_turn({k: problem(shape, cell) for k, cell in each.items()}, turns)

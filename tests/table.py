@@ -187,28 +187,21 @@ def _with_dtypes(cell: Cell, dtypes: dict[str, str]) -> Cell:
 
 CELLS = (
     Row("lstm", LSTM(4)),
-    Row("lstm-chrono-relu", LSTM(4, chrono=20.0, activation="relu", gate_activation="hard_sigmoid")),
     Row("gru", GRU(4)),
     Row("gru-reset-before", ResetBeforeGRU(4)),
     Row("elman", Elman(4)),
-    Row("irnn", Elman(4, activation="relu", recurrent="identity")),
     Row("everything", Everything(4), random=True),
     Row("step-only", StepOnly(4)),
 )
 WRAPPERS = (
     Row("stack", Stack((LSTM(4), ResetBeforeGRU(3)))),
     Row("stack-dropout", Stack((LSTM(4), Everything(5), GRU(4)), dropout=0.4), random=True),
-    Row("stack-variational", Stack((Elman(4), LSTM(3)), dropout=0.4, variational=True), random=True),
     Row("bidirectional", Bidirectional(LSTM(4), GRU(3)), causal=False),
     Row("bidirectional-mean", Bidirectional(Everything(5), Elman(4), merge="mean"), causal=False, random=True),
-    Row(
-        "stack-of-bidirectional",
-        Stack((Bidirectional(GRU(3), LSTM(3), merge="sum"), Bidirectional(LSTM(3), LSTM(2))), dropout=0.4),
-        causal=False,
-        random=True,
-    ),
 )
 FAMILY = (
+    Row("lstm-chrono-relu", LSTM(4, chrono=20.0, activation="relu", gate_activation="hard_sigmoid")),
+    Row("irnn", Elman(4, activation="relu", recurrent="identity")),
     Row("lstm-1997", LSTM1997(4, block_size=2)),
     Row("peephole-clip", PeepholeLSTM(4, clip=0.9)),
     Row("cifg", CIFG(4)),
@@ -225,6 +218,13 @@ FAMILY = (
 )
 """The other cells."""
 WRAPPED = (
+    Row("stack-variational", Stack((Elman(4), LSTM(3)), dropout=0.4, variational=True), random=True),
+    Row(
+        "stack-of-bidirectional",
+        Stack((Bidirectional(GRU(3), LSTM(3), merge="sum"), Bidirectional(LSTM(3), LSTM(2))), dropout=0.4),
+        causal=False,
+        random=True,
+    ),
     Row("residual", Residual(LSTM(5))),
     Row("highway", Highway(Bidirectional(LSTM(3), GRU(2))), causal=False),
     Row("output-norm", OutputNorm(PeepholeLSTM(4))),

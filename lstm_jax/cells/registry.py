@@ -40,7 +40,6 @@ AnyCell = (
     | LayerNormLSTM
     | URLSTM
     | MultiplicativeLSTM
-    | ConvLSTM
     | GRU
     | ResetBeforeGRU
     | MGU
@@ -48,9 +47,9 @@ AnyCell = (
     | IRNN
     | IndRNN
 )
-"""The type of a setting that takes any of these cells."""
+"""The type of a setting that takes any of these cells, those on vectors of features."""
 
-CELLS: dict[str, type[Cell]] = {kind.__name__: kind for kind in get_args(AnyCell)}
+CELLS: dict[str, type[Cell]] = {kind.__name__: kind for kind in (*get_args(AnyCell), ConvLSTM)}
 """Every cell by the name of its class."""
 
 EXAMPLES: dict[str, Any] = {"projection_size": 32, "space": (16, 16)}

@@ -78,7 +78,7 @@ def main() -> None:
 
     content: dict[str, Any] = {
         "date": dt.date.today().isoformat(),
-        "command": shlex.join(["python", "scripts/benchmark.py", *sys.argv[1:]]),
+        "command": command(sys.argv[1:]),
         "environment": environment(),
         "peak_gflops": 0.0,
         "speed": {},
@@ -101,6 +101,12 @@ def main() -> None:
     written = write(content, asked.out)
     say((asked.out / "results.md").read_text())
     say("\n".join(f"Written: {path}" for path in written))
+
+
+def command(arguments: list[str]) -> str:
+    """How to measure the same; where it was written to does not matter."""
+    at = arguments.index("--out") if "--out" in arguments else len(arguments)
+    return shlex.join(["python", "scripts/benchmark.py", *arguments[:at], *arguments[at + 2 :]])
 
 
 def only(frameworks: list[str], these: tuple[str, ...]) -> list[str]:

@@ -14,14 +14,16 @@ import torch
 
 from harness import assert_equal
 from lstm_jax import GRU, LSTM, Bidirectional, Elman, Stack, unroll
+from lstm_jax.cells import ProjectedLSTM
 
-T, B, D, H = 7, 4, 3, 5
+T, B, D, H, P = 7, 4, 3, 5, 2
 LENGTHS = np.array([3, 7, 1, 5])
 
 pytestmark = pytest.mark.usefixtures("float64")
 
 KINDS = {
     "lstm": (LSTM(H, param_dtype="float64"), torch.nn.LSTM, {}),
+    "projected": (ProjectedLSTM(H, P, param_dtype="float64"), torch.nn.LSTM, {"proj_size": P}),
     "gru": (GRU(H, param_dtype="float64"), torch.nn.GRU, {}),
     "elman": (Elman(H, param_dtype="float64"), torch.nn.RNN, {}),
     "elman-relu": (Elman(H, activation="relu", param_dtype="float64"), torch.nn.RNN, {"nonlinearity": "relu"}),
@@ -36,6 +38,8 @@ def ours_from(get, like, suffix: str):
     """One layer's parameters, or their gradients, in our layout; ``get(name)`` is torch's array of that name."""
     w_x, w_h = get(f"weight_ih_{suffix}").T, get(f"weight_hh_{suffix}").T
     b_x, b_h = get(f"bias_ih_{suffix}"), get(f"bias_hh_{suffix}")
+    if hasattr(like, "w_p"):
+        return like.replace(w_x=w_x, w_h=w_h, b=b_x + b_h, w_p=get(f"weight_hr_{suffix}").T)
     if not hasattr(like, "b_hn"):
         return like.replace(w_x=w_x, w_h=w_h, b=b_x + b_h)
     gates = 2 * H
@@ -64,7 +68,9 @@ def test_equals_torch(kind, layers, both, packed):
     rng = np.random.default_rng(1)
     xs = rng.normal(size=(T, B, D))
     directions = 2 if both else 1
-    start = {name: rng.normal(size=(layers * directions, B, H)) for name in ("h", "c")}
+    sizes = {"h": P if kind == "projected" else H, "c": H}
+    start = {name: rng.normal(size=(layers * directions, B, size)) for name, size in sizes.items()}
+    has_c = kind in ("lstm", "projected")
 
     like = model.init(jax.random.key(0), D)
     suffixes = [[f"l{i}" + ("_reverse" if d else "") for d in range(directions)] for i in range(layers)]
@@ -82,7 +88,7 @@ def test_equals_torch(kind, layers, both, packed):
     initial = model.initial_state(params, (B,))
 
     def named(tensors):
-        """States ``[layers * directions, B, H]`` in our structure."""
+        """States ``[layers * directions, B, size]`` in our structure."""
         slots = iter(range(layers * directions))
 
         def one(state):
@@ -94,14 +100,14 @@ def test_equals_torch(kind, layers, both, packed):
     # Theirs.
     x_t = torch.tensor(xs, requires_grad=True)
     h_t, c_t = (torch.tensor(start[name], requires_grad=True) for name in ("h", "c"))
-    state_t = (h_t, c_t) if kind == "lstm" else h_t
+    state_t = (h_t, c_t) if has_c else h_t
     inputs = x_t
     if packed:
         inputs = torch.nn.utils.rnn.pack_padded_sequence(x_t, torch.tensor(LENGTHS), enforce_sorted=False)
     ys_t, last_t = theirs(inputs, state_t)
     if packed:
         ys_t, _ = torch.nn.utils.rnn.pad_packed_sequence(ys_t, total_length=T)
-    last_t = dict(zip("hc", last_t, strict=True)) if kind == "lstm" else {"h": last_t}
+    last_t = dict(zip("hc", last_t, strict=True)) if has_c else {"h": last_t}
     weights = np.cos(np.arange(np.prod(ys_t.shape))).reshape(ys_t.shape)
     scalar = (ys_t * torch.tensor(weights)).sum() + sum((v * v).sum() for v in last_t.values())
     scalar.backward()
@@ -121,5 +127,5 @@ def test_equals_torch(kind, layers, both, packed):
     d_params, d_xs, d_state = gradients
     assert_equal(d_params, gather(gradient_from, lambda name: array(getattr(theirs, name).grad)))
     assert_equal(d_xs, array(x_t.grad))
-    grads = {"h": array(h_t.grad)} | ({"c": array(c_t.grad)} if kind == "lstm" else {})
+    grads = {"h": array(h_t.grad)} | ({"c": array(c_t.grad)} if has_c else {})
     assert_equal(d_state, named(grads))

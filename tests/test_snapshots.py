@@ -79,7 +79,7 @@ SNAPSHOTS = {"signatures": signatures, "parameters": parameters}
 @pytest.mark.parametrize("name", SNAPSHOTS)
 def test_snapshot(name):
     got, written = list(SNAPSHOTS[name]()), (FOLDER / f"{name}.txt").read_text().splitlines()
-    assert got == written
+    assert got == written, f"if that was meant: python {Path(__file__).relative_to(Path.cwd())}"
 
 
 def test_initial_values_differ_between_seeds():

@@ -78,6 +78,7 @@ class Description:
     """Whether it runs on the fast path."""
 
 
+# A module of a cell tells it so: a title; the papers with their years, up to "::"; the equations; how it deviates.
 def describe(kind: type[Cell], input_size: int, hidden_size: int) -> Description:
     """What the cell's docstrings say, and its number of parameters with ``input_size`` features."""
     module = inspect.getdoc(inspect.getmodule(kind)) or ""

@@ -46,7 +46,8 @@ def test_parameters_are_counted_at_the_size_asked_for():
 
 
 def test_the_page_is_the_one_that_the_command_makes():
-    assert PAGE.read_text(encoding="utf-8") == list_cells(["--markdown"])
+    same = PAGE.read_text(encoding="utf-8") == list_cells(["--markdown"])
+    assert same, "docs/cells.md is out of date: run lstm-jax cells --markdown > docs/cells.md"
 
 
 def test_names_in_any_spelling():

@@ -65,17 +65,17 @@ def cell(row: str, *names: str) -> tuple[str, ...]:
 DRAWING = ("draws_do_not_depend_on_chunks_or_the_batch", "one_step_draws_like_the_sequence", "batch_axes")
 STREAM = ("chunks_of_a_stream_equal_the_whole", "dtype_policy")
 DRIVER = (
-    *paths("everything"),
-    *paths("lstm"),
     *properties(
         "lstm",
-        "padding_changes_nothing",
-        "a_mask_equals_deleting_its_steps",
-        "a_reset_equals_starting_anew",
-        "no_steps_and_one_step",
         "length_zero_returns_the_state_it_was_given",
+        "no_steps_and_one_step",
+        "a_reset_equals_starting_anew",
+        "a_mask_equals_deleting_its_steps",
+        "padding_changes_nothing",
         *STREAM,
     ),
+    *paths("lstm"),
+    *paths("everything"),
     *properties("everything", *DRAWING),
 )
 TESTS: dict[str, tuple[str, ...]] = {

@@ -134,9 +134,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "lstm_jax/wrappers": (WRAPPERS, *PARTS),
     "lstm_jax/wrappers/bidirectional.py": (*PARTS[1:], *properties("bidirectional-mean", DRAWING[0], DRAWING[2])),
     "lstm_jax/wrappers/stack.py": (
-        *PARTS,
         *properties("stack-dropout", *DRAWING, *STREAM),
         *properties("stack-variational", *DRAWING),
+        *PARTS,
         f"{WRAPPERS}::test_wrapped_images",
     ),
     "lstm_jax/convert": ("tests/convert",),

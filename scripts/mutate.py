@@ -1,14 +1,17 @@
 """Puts one mistake at a time into a copy of the checkout and looks whether the tests notice it.
 
-    python scripts/mutate.py                  all mutants of scripts/mutants/
+    python scripts/mutate.py                  all mutants: the classic mistakes by name, and 200 drawn by a fixed seed
+    python scripts/mutate.py --named          the classic mistakes alone (scripts/mutants/)
+    python scripts/mutate.py --drawn          the drawn ones alone (scripts/mutants/drawn.py); --count N: so many
     python scripts/mutate.py --only NAME ...  some
-    python scripts/mutate.py --list           their names, files and tests; runs nothing
+    python scripts/mutate.py --list           their names, places and changes; runs nothing
 
-Runs in an environment with the extras experiments and test (scripts/nightly makes one), on the CPU, two workers with a
+Runs in an environment with the extras experiments and test (scripts/nightly makes one), on the CPU, --workers with a
 copy each. First the named tests must pass without any mutant. Then for each mutant pytest runs its tests, and the table
 says: killed (a test failed, as it should), SURVIVED (none did: the suite is blind there), or ERROR (pytest could not
-run them). Exit status: 0 where all were killed, 1 where one survived or could not be judged, 2 where nothing could be
-judged. On 2 cores: 3 minutes, twice that where they are busy.
+run them). A drawn mutant that is known to change nothing is listed with the reason, and not counted. Exit status: 0
+where every named mutant and 97% of the drawn ones were killed, 1 where not, 2 where nothing could be judged. On 2 cores
+10 minutes for the named ones, 40 for the drawn ones, twice that where they are busy.
 """
 
 import argparse
@@ -24,12 +27,16 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from mutants import MUTANTS, Mutant
+from mutants import MUTANTS, Drawn, Mutant, draw
+from mutants.drawn import COUNT
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-WORKERS = 2
+SHARE = 0.97  # of the drawn mutants that must be killed
 TIMEOUT = 300  # seconds for one mutant, which needs about 10
-PASSED, FAILED = 0, 1  # pytest's exit status; any other means that it did not get to judge
+# Pytest's exit status. Where it could not even collect the tests (2; 4 for one test by its name), the mutant breaks the
+# import: without it they were collected. Any other means that it did not get to judge.
+PASSED, FAILED = 0, (1, 2, 4)
+AnyMutant = Mutant | Drawn
 
 
 def copy_checkout(folder: Path) -> Path:
@@ -60,6 +67,8 @@ def run_tests(folder: Path, tests: Iterable[str], *options: str, timeout: float 
         "-p",
         "no:cacheprovider",
         "--hypothesis-profile=unshrunk",
+        "-m",
+        "",
         *options,
         *tests,
     ]
@@ -72,7 +81,15 @@ def run_tests(folder: Path, tests: Iterable[str], *options: str, timeout: float 
     return done.returncode, done.stdout + done.stderr
 
 
-def judge(folder: Path, mutant: Mutant) -> tuple[str, float, str]:
+def place(mutant: AnyMutant) -> str:
+    """File and line."""
+    if isinstance(mutant, Drawn):
+        return f"{mutant.file}:{mutant.change.line}"
+    source = (CHECKOUT / mutant.file).read_text(encoding="utf-8")
+    return f"{mutant.file}:{source[: source.index(mutant.text)].count(chr(10)) + 1}"
+
+
+def judge(folder: Path, mutant: AnyMutant) -> tuple[str, float, str]:
     """Put the mistake into the copy, run its tests there, take it out: verdict, seconds, and what there is to say."""
     file = folder / mutant.file
     original = file.read_text(encoding="utf-8")
@@ -83,14 +100,14 @@ def judge(folder: Path, mutant: Mutant) -> tuple[str, float, str]:
     finally:
         file.write_text(original, encoding="utf-8")
     seconds = time.perf_counter() - start
-    if status == FAILED:
+    if status in FAILED:
         return "killed", seconds, ""
     if status == PASSED:
-        return "SURVIVED", seconds, f"{mutant.file}: {mutant.text!r} as {mutant.replacement!r} passes {mutant.tests}"
+        return "SURVIVED", seconds, f"{place(mutant)}: {mutant.what}\npasses {' '.join(mutant.tests)}"
     return "ERROR", seconds, said
 
 
-def check_unmutated(folders: list[Path], mutants: list[Mutant]) -> None:
+def check_unmutated(folders: list[Path], mutants: list[AnyMutant]) -> None:
     """Stop where a test fails by itself: it would kill everything."""
     tests = sorted({test for mutant in mutants for test in mutant.tests})
     shares = [share for share in (tests[k :: len(folders)] for k in range(len(folders))) if share]
@@ -104,39 +121,51 @@ def check_unmutated(folders: list[Path], mutants: list[Mutant]) -> None:
     print(f"{len(tests)} tests pass without any mutant, {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def judge_all(mutants: list[Mutant]) -> bool:
-    """Print the table; whether every mutant was killed."""
+def judge_all(mutants: list[AnyMutant], workers: int) -> bool:
+    """Print the table; whether enough mutants were killed."""
+    verdicts: dict[AnyMutant, str] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        folders = [copy_checkout(Path(temporary) / str(k)) for k in range(WORKERS)]
+        folders = [copy_checkout(Path(temporary) / str(k)) for k in range(workers)]
         check_unmutated(folders, mutants)
         free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for folder in folders:
             free.put(folder)
 
-        def one(mutant: Mutant) -> tuple[str, float, str]:
+        def one(mutant: AnyMutant) -> tuple[str, float, str]:
             folder = free.get()
             try:
                 return judge(folder, mutant)
             finally:
                 free.put(folder)
 
-        verdicts = []
         start = time.perf_counter()
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             running = {pool.submit(one, mutant): mutant for mutant in mutants}
             try:
                 for future in as_completed(running):
                     verdict, seconds, said = future.result()
-                    verdicts.append(verdict)
-                    print(f"{verdict:<8}  {seconds:5.1f} s  {running[future].name}", flush=True)
+                    mutant = running[future]
+                    verdicts[mutant] = verdict
+                    print(f"{verdict:<8}  {seconds:5.1f} s  {mutant.name:<24}  {place(mutant)}", flush=True)
                     if said:
                         print("    " + said.strip().replace("\n", "\n    "), flush=True)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+    print(f"{time.perf_counter() - start:.0f} s")
+    named = [verdict for mutant, verdict in verdicts.items() if isinstance(mutant, Mutant)]
+    drawn = [verdict for mutant, verdict in verdicts.items() if isinstance(mutant, Drawn)]
+    return report("named", named, 1.0) & report("drawn", drawn, SHARE)
+
+
+def report(which: str, verdicts: list[str], share: float) -> bool:
+    """Print how many were killed; whether they are as many as there should be."""
+    if not verdicts:
+        return True
+    killed = verdicts.count("killed")
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("killed", "SURVIVED", "ERROR") if v in verdicts)
-    print(f"{len(verdicts)} mutants: {counts}, {time.perf_counter() - start:.0f} s")
-    return verdicts.count("killed") == len(verdicts)
+    print(f"{len(verdicts)} {which} mutants: {counts}; {killed / len(verdicts):.1%} killed, {share:.0%} wanted")
+    return killed >= share * len(verdicts)
 
 
 def main() -> int:
@@ -144,15 +173,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="the mutants to run")
     parser.add_argument("--list", action="store_true", help="list the mutants and run nothing")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--named", action="store_true", help="the classic mistakes alone")
+    part.add_argument("--drawn", action="store_true", help="the drawn mutants alone")
+    parser.add_argument("--count", type=int, default=COUNT, help=f"how many to draw; {COUNT}")
+    parser.add_argument("--workers", type=int, default=2, help="how many run at a time; 2")
     asked = parser.parse_args()
-    unknown = set(asked.only or ()) - {mutant.name for mutant in MUTANTS}
+    if asked.count < 0 or asked.workers < 1:
+        parser.error(f"--count must be at least 0 and --workers at least 1, got {asked.count} and {asked.workers}.")
+    named = [] if asked.drawn else list(MUTANTS)
+    mutants: list[AnyMutant] = [*named, *([] if asked.named else draw(CHECKOUT, asked.count))]
+    unknown = set(asked.only or ()) - {mutant.name for mutant in mutants}
     if unknown:
         parser.error(f"there is no mutant {', '.join(sorted(unknown))}: --list shows those that there are.")
-    mutants = [mutant for mutant in MUTANTS if not asked.only or mutant.name in asked.only]
-    if asked.list:
-        for mutant in mutants:
-            print(f"{mutant.name:<48}{mutant.file:<38}{' '.join(mutant.tests)}")
-        return 0
+    mutants = [mutant for mutant in mutants if not asked.only or mutant.name in asked.only]
     # All of the table at once, before any test: a text that is no longer there must not come up minutes later.
     wrong = []
     for mutant in mutants:
@@ -163,9 +197,15 @@ def main() -> int:
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 2
+    for mutant in mutants:
+        if asked.list or mutant.equivalent:
+            said = f"   EQUIVALENT: {mutant.equivalent}" if mutant.equivalent else ""
+            print(f"{mutant.name}  {place(mutant)}  {mutant.what}{said}")
+    if asked.list:
+        return 0
     # Told to stop, remove the copies.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    return 0 if judge_all(mutants) else 1
+    return 0 if judge_all([mutant for mutant in mutants if not mutant.equivalent], asked.workers) else 1
 
 
 if __name__ == "__main__":

@@ -179,8 +179,8 @@ _INITIALIZERS = of(
     ),
     (
         "chrono-sign",
-        "return -forget, forget",
-        "return forget, -forget",
+        "maxval=t_max - 1.0))\n    return -forget, forget",
+        "maxval=t_max - 1.0))\n    return forget, -forget",
         f"{INITIAL}_chrono_biases_are_opposite_and_span_the_dependency",
     ),
     (

@@ -14,6 +14,16 @@ class Mutant(NamedTuple):
     tests: tuple[str, ...]
     """Arguments of pytest; at least one of these tests must fail, all of them pass without the mutant."""
 
+    @property
+    def what(self) -> str:
+        """The change on one line."""
+        return f"{' '.join(self.text.split())}  ->  {' '.join(self.replacement.split())}"
+
+    @property
+    def equivalent(self) -> str | None:
+        """By hand only what changes something is written down."""
+        return None
+
     def apply(self, source: str) -> str:
         """The file's text with the mistake in it; ValueError where the table no longer fits the file."""
         found = source.count(self.text)

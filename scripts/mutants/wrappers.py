@@ -5,22 +5,27 @@ from mutants.table import of
 PROPERTIES = "tests/test_properties.py::test"
 STACK = "tests/wrappers/test_stack.py::test"
 BIDIRECTIONAL = "tests/wrappers/test_bidirectional.py::test"
+WRAPPERS = "tests/wrappers/test_wrappers.py::test"
 DRAWS = "tests/wrappers/test_draws.py::test_parts_draw_each_for_itself"
 
-_STACK = of(
-    "lstm_jax/wrappers/stack.py",
+_DRAWS = of(
+    "lstm_jax/cell.py",
     (
         "dropout-not-scaled",
-        "jnp.where(keep, 1 / (1 - self.dropout), 0.0)",
-        "jnp.where(keep, 1.0, 0.0)",
+        "1 / (1 - dropped), 0.0)",
+        "1.0, 0.0)",
         f"{STACK}_dropout_rate_scale_and_reach",
     ),
     (
         "dropout-keeps-what-it-should-drop",
-        "bernoulli(fold_in(keys, len(self.cells) + layer), 1 - self.dropout,",
-        "bernoulli(fold_in(keys, len(self.cells) + layer), self.dropout,",
+        "bernoulli(keys, 1 - dropped, *features)",
+        "bernoulli(keys, dropped, *features)",
         f"{STACK}_dropout_rate_scale_and_reach",
     ),
+)
+
+_STACK = of(
+    "lstm_jax/wrappers/stack.py",
     (
         "dropout-gaps-share-a-mask",
         "fold_in(keys, len(self.cells) + layer)",
@@ -42,28 +47,16 @@ _STACK = of(
     (
         "variational-mask-drawn-each-step",
         "        if params.masks is not None:\n"
-        "            mask = jnp.broadcast_to(params.masks[layer], ys.shape)\n"
+        "            mask = params.masks[layer]\n"
         "        elif keys is not None and self.dropout and not self.variational:\n",
         "        if keys is not None and self.dropout:\n",
         f"{STACK}_dropout_rate_scale_and_reach",
     ),
     (
-        "residual-on-the-first-layer",
-        "ys = ys + xs if self.residual and i else ys",
-        "ys = ys + xs[..., : ys.shape[-1]] if self.residual else ys",
-        f"{STACK}_residual_adds_the_inputs_of_all_layers_but_the_first",
-    ),
-    (
-        "residual-missing-in-the-step",
-        "y = y if x is None or not self.residual else y + x",
-        "y = y if x is None or not self.residual else y",
-        f"{PROPERTIES}_chunks_of_a_stream_equal_the_whole[stack-dropout-residual]",
-    ),
-    (
         "layers-share-the-keys-of-steps",
         "state[i], initial[i], fold_in(keys, i))",
         "state[i], initial[i], keys)",
-        f"{PROPERTIES}_one_step_draws_like_the_sequence[stack-dropout-residual]",
+        f"{PROPERTIES}_one_step_draws_like_the_sequence[stack-dropout]",
     ),
     (
         "layers-prepared-with-one-key",
@@ -107,7 +100,118 @@ _BIDIRECTIONAL = of(
     ),
 )
 
+_AROUND = (
+    *of(
+        "lstm_jax/wrappers/residual.py",
+        (
+            "residual-of-the-outputs",
+            "return ys + xs.astype(ys.dtype)",
+            "return ys + ys",
+            f"{WRAPPERS}_residual",
+        ),
+        (
+            "highway-gate-flipped",
+            "return xs + jax.nn.sigmoid(affine(xs, params.w, params.b)) * (ys - xs)",
+            "return ys + jax.nn.sigmoid(affine(xs, params.w, params.b)) * (xs - ys)",
+            f"{WRAPPERS}_highway",
+        ),
+    ),
+    *of(
+        "lstm_jax/wrappers/wrapper.py",
+        (
+            "residual-missing-in-the-step",
+            "return new, self.after(params, x, y)",
+            "return new, y",
+            f"{WRAPPERS}_a_wrapper_of_a_cell_with_only_a_step",
+        ),
+    ),
+    *of(
+        "lstm_jax/wrappers/initial_state.py",
+        (
+            "learned-initial-state-ignored",
+            "return own if learned is None else jnp.broadcast_to(learned, own.shape).astype(own.dtype)",
+            "return own",
+            f"{WRAPPERS}_learned_initial_state[cell]",
+        ),
+    ),
+    *of(
+        "lstm_jax/driver/flow.py",
+        (
+            "resets-restore-no-initial-state",
+            "return select(self.reset, initial, state)",
+            "return select(self.reset, jax.tree.map(jnp.zeros_like, state), state)",
+            f"{WRAPPERS}_learned_initial_state[cell]",
+        ),
+    ),
+    *of(
+        "lstm_jax/wrappers/reset_by_flag.py",
+        (
+            "flag-seen-as-a-feature",
+            "return self.cell.project(params, xs[..., :-1], keys=keys), self._flags(xs)",
+            "return self.cell.project(params, xs[..., 1:], keys=keys), self._flags(xs)",
+            f"{WRAPPERS}_reset_by_flag[cell]",
+        ),
+        (
+            "flags-take-the-place-of-resets",
+            "initial, keys, resets=self._flags(xs))",
+            "initial, keys, resets=None)",
+            f"{WRAPPERS}_reset_by_flag[cell]",
+        ),
+    ),
+)
+
+_INSIDE = (
+    *of(
+        "lstm_jax/wrappers/zoneout.py",
+        (
+            "zoneout-rate-the-wrong-way-round",
+            "jnp.where(a[1][field.name], before, after)",
+            "jnp.where(a[1][field.name], after, before)",
+            f"{WRAPPERS}_zoneout_keeps_what_was_drawn",
+        ),
+        (
+            "zoneout-expectation-the-wrong-way-round",
+            "after + (before - after) * self._rate(field.name)",
+            "before + (after - before) * self._rate(field.name)",
+            f"{WRAPPERS}_zoneout_in_evaluation_is_the_expectation",
+        ),
+        (
+            "zoneout-rates-of-h-and-c-swapped",
+            'return self.h if field == "h" else self.c',
+            'return self.c if field == "h" else self.h',
+            f"{WRAPPERS}_zoneout_in_evaluation_is_the_expectation",
+        ),
+    ),
+    *of(
+        "lstm_jax/wrappers/dropout.py",
+        (
+            "candidate-mask-on-the-whole-state",
+            "return super().update(params, inner, state, both)",
+            "new = super().update(params, inner, state)\n"
+            "        return new if both is None else replace(new, c=new.c * both)",
+            f"{WRAPPERS}_recurrent_dropout_drops_candidates[cell]",
+        ),
+        (
+            "variational-mask-on-the-state-itself",
+            "    def mix(self, params: VariationalParams, state: State) -> Any:\n",
+            "    def update(self, params: Any, a: Any, state: State, candidate: Any = None) -> State:\n"
+            "        return super().update(params, a, self._masked(params, state), candidate)\n\n"
+            "    def mix(self, params: VariationalParams, state: State) -> Any:\n",
+            f"{WRAPPERS}_variational_dropout_leaves_the_state_itself",
+        ),
+        (
+            "weight-drop-not-scaled",
+            "w * kept(fold_in(key, number + 1), self.rate, *w.shape).astype(w.dtype)",
+            "w * (kept(fold_in(key, number + 1), self.rate, *w.shape) > 0).astype(w.dtype)",
+            f"{WRAPPERS}_weight_drop",
+        ),
+    ),
+)
+
 MUTANTS = (
+    *_DRAWS,
     *_STACK,
     *_BIDIRECTIONAL,
+    *_AROUND,
+    *_INSIDE,
 )

@@ -1,5 +1,6 @@
 """Initial values: what the docstrings and papers say of them."""
 
+import dataclasses
 from itertools import pairwise
 
 import jax
@@ -12,10 +13,12 @@ from lstm_jax.cells import (
     CIFG,
     IRNN,
     LSTM1997,
+    MGU,
     NIG,
     URLSTM,
     ConvLSTM,
     FullGateLSTM,
+    IndRNN,
     LayerNormLSTM,
     MultiplicativeLSTM,
     PeepholeLSTM,
@@ -64,52 +67,6 @@ def test_chrono_biases_are_opposite_and_span_the_dependency():
     assert forgetting_time.max() <= 99.0 * (1 + 1e-5), "up to t_max - 1 and no further, but for rounding"
 
 
-def test_fixed_chrono_biases_are_all_of_the_longest_dependency():
-    i, f = chrono(KEY, H, 100.0, fixed=True)
-    np.testing.assert_allclose(f, np.log(99.0), rtol=1e-6)
-    np.testing.assert_array_equal(i, -f)
-
-
-def test_uniform_gates_are_uniform():
-    gate = jax.nn.sigmoid(uniform_gate(KEY, 4096))
-    np.testing.assert_allclose(np.quantile(gate, [0, 0.25, 0.5, 0.75, 1]), [0, 0.25, 0.5, 0.75, 1], atol=0.02)
-    assert gate.min() * (1 + 1e-4) >= 1 / 4096 and gate.max() <= 1 - 1 / 4096 + 1e-6
-
-
-def test_refine_gates_start_opposite_to_uniform_forget_gates():
-    f, r, g, o = np.split(np.asarray(URLSTM(H).init(KEY, 3).b), 4)
-    np.testing.assert_array_equal(r, -f)
-    np.testing.assert_array_equal([g, o], 0.0)
-    assert len(set(f.tolist())) == H
-    np.testing.assert_array_equal(URLSTM(H, uniform=False).init(KEY, 3).b, 0.0)
-
-
-@pytest.mark.parametrize(
-    "cell, gates, forget",
-    [
-        (PeepholeLSTM(H, forget_bias=2.5), 4, 1),
-        (NIG(H, forget_bias=2.5), 3, 0),
-        (LayerNormLSTM(H, forget_bias=2.5), 4, 1),
-        (ProjectedLSTM(H, 3, forget_bias=2.5), 4, 1),
-        (FullGateLSTM(H, forget_bias=2.5), 4, 1),
-        (MultiplicativeLSTM(H, forget_bias=2.5), 4, 1),
-        (ConvLSTM(H, (3,), forget_bias=2.5), 4, 1),
-        (CIFG(H, forget_bias=2.5), 3, None),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_forget_biases_of_the_family(cell, gates, forget):
-    biases = np.split(np.asarray(cell.init(KEY, 5).b), gates)
-    for gate, bias in enumerate(biases):
-        np.testing.assert_array_equal(bias, 2.5 if gate == forget else 0.0)
-
-
-def test_orthogonal_kernels_of_images():
-    w_h = np.asarray(ConvLSTM(3, (4, 4)).init(KEY, 2).w_h)
-    for gate in np.split(w_h.reshape(-1, 4 * 3), 4, axis=1):
-        np.testing.assert_allclose(gate.T @ gate, np.eye(3), atol=1e-5)
-
-
 @pytest.mark.parametrize("recurrent", ["identity", "glorot"])
 def test_recurrent_weights_as_asked_for(recurrent):
     blocks = np.split(np.asarray(LSTM(H, recurrent=recurrent).init(KEY, 3).w_h), 4, axis=1)
@@ -120,13 +77,128 @@ def test_recurrent_weights_as_asked_for(recurrent):
             assert 0.9 * np.sqrt(3 / H) < np.abs(block).max() <= np.sqrt(3 / H)
 
 
+def test_fixed_chrono_biases_are_those_of_one_distance():
+    i, f = chrono(KEY, H, 100.0, fixed=True)
+    np.testing.assert_allclose(f, np.full(H, np.log(99.0)), rtol=1e-6)
+    np.testing.assert_array_equal(i, -f)
+
+
+@pytest.mark.parametrize(
+    "kind, gates, settings",
+    [
+        (PeepholeLSTM, "ifgo", {}),
+        (CIFG, "igo", {}),
+        (NIG, "fgo", {}),
+        (FullGateLSTM, "ifgo", {}),
+        (LayerNormLSTM, "ifgo", {}),
+        (ProjectedLSTM, "ifgo", {"projection_size": 3}),
+        (MultiplicativeLSTM, "ifgo", {}),
+        (ConvLSTM, "ifgo", {"space": (3, 3)}),
+    ],
+)
+def test_forget_bias_of_the_whole_family(kind, gates, settings):
+    b = np.asarray(kind(hidden_size=H, forget_bias=2.5, **settings).init(KEY, 5).b)
+    blocks = dict(zip(gates, np.split(b, len(gates)), strict=True))
+    np.testing.assert_array_equal(blocks.pop("f", 2.5), 2.5)
+    np.testing.assert_array_equal(list(blocks.values()), 0.0)
+
+
+def test_uniform_gates():
+    """Forgetting is uniform in [1/H, 1 - 1/H], refining starts with the opposite bias (Gu et al. 2020)."""
+    f, r, g, o = np.split(np.asarray(URLSTM(64).init(KEY, 1).b), 4)
+    np.testing.assert_array_equal(r, -f)
+    np.testing.assert_array_equal([g, o], 0.0)
+    plain, g, o = np.split(np.asarray(URLSTM(64, refine=False).init(KEY, 1).b), 3)
+    np.testing.assert_array_equal([g, o], 0.0)
+    for biases, atol in ((f, 0.2), (plain, 0.2), (uniform_gate(KEY, 4096), 0.03)):
+        np.testing.assert_allclose(np.quantile(1 / (1 + np.exp(-biases)), [0, 0.5, 1]), [0, 0.5, 1], atol=atol)
+    assert not np.any(np.asarray(URLSTM(H, uniform=False).init(KEY, 1).b))
+    many = jax.random.split(KEY, 1000)
+    narrow = 1 / (1 + np.exp(-jax.vmap(lambda key: uniform_gate(key, 4))(many)))
+    np.testing.assert_allclose([narrow.min(), narrow.max()], [1 / 4, 3 / 4], atol=0.01)
+    smallest = 1 / (1 + np.exp(-jax.vmap(lambda key: uniform_gate(key, 1))(many)))
+    assert np.ptp(smallest) == pytest.approx(1 / 3, abs=0.02), "below 3 units as with 3"
+
+
+def columns(matrix, *widths):
+    """A matrix [rows, sum of widths] cut by columns; of a kernel [*space, rows, columns], its places are rows."""
+    flat = np.asarray(matrix, np.float64).reshape(-1, matrix.shape[-1])
+    assert flat.shape[1] == sum(widths)
+    return np.split(flat, np.cumsum(widths)[:-1], axis=1)
+
+
+FAMILY = {
+    "peephole": (PeepholeLSTM(H), {"w_x": (H,) * 4}, {"w_h": (H,) * 4}),
+    "cifg": (CIFG(H), {"w_x": (H,) * 3}, {"w_h": (H,) * 3}),
+    "full-gate": (FullGateLSTM(H), {"w_x": (H,) * 4}, {"w_h": (H,) * 4, "w_r": (H,) * 3}),
+    "layer-norm": (LayerNormLSTM(H), {"w_x": (H,) * 4}, {"w_h": (H,) * 4}),
+    "projected": (ProjectedLSTM(H, 7), {"w_x": (H,) * 4, "w_p": (7,)}, {"w_h": (H,) * 4}),
+    "multiplicative": (
+        MultiplicativeLSTM(H),
+        {"w_x": (H,) * 4, "w_xm": (H,)},
+        {"w_m": (H,) * 4, "w_hm": (H,)},
+    ),
+    "ur-lstm": (URLSTM(H), {"w_x": (H,) * 4}, {"w_h": (H,) * 4}),
+    "lstm-1997": (LSTM1997(H, block_size=2), {"w_x": (H // 2, H // 2, H)}, {"w_h": (H // 2, H // 2, H)}),
+    "mgu": (MGU(H), {"w_x": (H,) * 2}, {"w_h": (H,) * 2}),
+    "indrnn": (IndRNN(H), {"w_x": (H,)}, {}),
+}
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_weights_of_the_whole_family(name):
+    """Glorot bounds and orthogonal columns (or rows, where they are the longer ones) in each gate; no draw twice."""
+    cell, inputs, recurrent = FAMILY[name]
+    params = cell.init(KEY, 60)
+    blocks = []
+    for weights, widths in inputs.items():
+        for block in columns(getattr(params, weights), *widths):
+            bound = np.sqrt(6 / sum(block.shape))
+            assert np.abs(block).max() <= bound * (1 + 1e-6)
+            np.testing.assert_allclose(block.std(), bound / np.sqrt(3), rtol=0.1)
+            blocks.append(block)
+    for weights, widths in recurrent.items():
+        for block in columns(getattr(params, weights), *widths):
+            tall = block if block.shape[0] >= block.shape[1] else block.T
+            np.testing.assert_allclose(tall.T @ tall, np.eye(tall.shape[1]), atol=1e-5)
+            blocks.append(block)
+    for left, right in pairwise(blocks):
+        assert left.shape != right.shape or np.abs(left - right).max() > 0.01, "two blocks drew the same weights"
+    others = {k: v for k, v in vars(params).items() if k not in {*inputs, *recurrent, "b", "w_h"}}
+    for gain in ("gain_x", "gain_h", "gain_c"):
+        np.testing.assert_array_equal(others.pop(gain, 1.0), 1.0)
+    assert not any(np.any(np.asarray(rest)) for rest in others.values()), "peepholes and shifts start at zero"
+
+
+def test_recurrent_weights_of_an_indrnn_are_uniform():
+    w_h = np.asarray(IndRNN(4096).init(KEY, 3).w_h)
+    assert w_h.shape == (4096,)
+    np.testing.assert_allclose(np.quantile(w_h, [0, 0.5, 1]), [0, 0.5, 1], atol=0.03)
+
+
+@pytest.mark.parametrize("peepholes", [False, True])
+def test_kernels_of_a_conv_lstm(peepholes):
+    params = ConvLSTM(4, (6, 5), kernel_size=3, peepholes=peepholes).init(KEY, 9)
+    assert params.w_x.shape == (3, 3, 9, 16) and params.w_h.shape == (3, 3, 4, 16)
+    assert params.p is None if not peepholes else params.p.shape == (6, 5, 12) and not np.any(np.asarray(params.p))
+    bound = np.sqrt(6 / (9 * (9 + 4)))
+    for block in columns(params.w_x, *(4,) * 4):
+        assert 0.95 * bound < np.abs(block).max() <= bound * (1 + 1e-6)
+    blocks = columns(params.w_h, *(4,) * 4)
+    for left, right in pairwise(blocks):
+        np.testing.assert_allclose(left.T @ left, np.eye(4), atol=1e-5)
+        assert np.abs(left - right).max() > 0.01
+
+
 def test_identity_recurrence():
     np.testing.assert_array_equal(IRNN(H).init(KEY, 3).w_h, np.eye(H))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_parameters_have_the_dtype_asked_for(dtype):
-    for cell in (LSTM(H, param_dtype=dtype, chrono=9.0), GRU(H, param_dtype=dtype), Elman(H, param_dtype=dtype)):
+    cells = [LSTM(H, param_dtype=dtype, chrono=9.0), GRU(H, param_dtype=dtype), Elman(H, param_dtype=dtype)]
+    cells += [dataclasses.replace(cell, param_dtype=dtype) for cell, _, _ in FAMILY.values()]
+    for cell in [*cells, ConvLSTM(2, (3,), peepholes=True, param_dtype=dtype)]:
         assert {p.dtype for p in jax.tree.leaves(cell.init(KEY, 3))} == {jnp.dtype(dtype)}
 
 

@@ -80,7 +80,7 @@ def renamed(params, **names):
 
 def blocks_1997(params):
     w, u, b = (numbers(params)[name] for name in ("w_x", "w_h", "b"))
-    cuts = {"i": slice(0, 1), "o": slice(1, 2), "g": slice(2, 4)}
+    cuts = {"i": slice(0, 2), "o": slice(2, 4), "g": slice(4, 8)}
     return {name: (w[:, at], u[:, at], b[at]) for name, at in cuts.items()}
 
 
@@ -120,7 +120,7 @@ FAMILY = {
     "layer-norm": (LayerNormLSTM(H), equations.layer_norm_lstm, partial(renamed, w_x="x", w_h="h")),
     "ur-lstm": (URLSTM(H), equations.ur_lstm, partial(blocks, names="frgo")),
     "u-lstm": (URLSTM(H, refine=False), equations.ur_lstm, partial(blocks, names="fgo")),
-    "lstm-1997": (LSTM1997(H, block_size=2), partial(equations.lstm_1997, block=2), blocks_1997),
+    "lstm-1997": (LSTM1997(4, block_size=2), partial(equations.lstm_1997, block=2), blocks_1997),
     "mgu": (MGU(H), equations.mgu, partial(blocks, names="fn")),
     "indrnn": (IndRNN(H), partial(equations.indrnn, squash=relu), partial(renamed, w_x="w", w_h="u")),
     "multiplicative": (MultiplicativeLSTM(H), equations.multiplicative, multiplicative_weights),

@@ -1,0 +1,3 @@
+"""Drawn mutants that change nothing that can be observed: file, function, change, and why."""
+
+EQUIVALENT: dict[tuple[str, str, str], str] = {}

@@ -103,17 +103,17 @@ def run_node(node: Any, arrays: Mapping[str, Any]) -> tuple[Array, ...]:
       ValueError: as `read_node`.
     """
     read = read_node(node, arrays)
-    op = OPERATORS[node.op_type]
+    fields = OPERATORS[node.op_type].states
     axis = 1 if read.batch_first else 0
-    both = isinstance(read.cell, Bidirectional)
+    both: Any = read.cell if isinstance(read.cell, Bidirectional) else None
     xs = _input(node, arrays, "X", required=True)
     if np.ndim(xs) != 3:
         raise ValueError(f"X of {_name(node)} must have 3 axes, but has shape {list(np.shape(xs))}.")
     xs = jnp.asarray(xs).swapaxes(0, axis)
-    shape = [2 if both else 1, xs.shape[1], (read.cell.forward if both else read.cell).hidden_size]
-    shape[:2] = shape[:2][::-1] if axis else shape[:2]
+    shape = [2 if both else 1, (both.forward if both else read.cell).hidden_size]
+    shape.insert(1 - axis, xs.shape[1])
     before = {}
-    for field in op.states:
+    for field in fields:
         value = _input(node, arrays, f"initial_{field}")
         if value is not None and list(np.shape(value)) != shape:
             raise ValueError(
@@ -122,16 +122,16 @@ def run_node(node: Any, arrays: Mapping[str, Any]) -> tuple[Array, ...]:
         before[field] = jnp.zeros(shape, xs.dtype) if value is None else jnp.asarray(value)
 
     def state_of(direction: int) -> State:
-        kind: Any = LSTMState if "c" in op.states else HiddenState
+        kind: Any = LSTMState if "c" in fields else HiddenState
         return kind(**{field: jnp.take(value, direction, axis=axis) for field, value in before.items()})
 
     state = BothDirections(state_of(0), state_of(1)) if both else state_of(0)
     lengths = _input(node, arrays, "sequence_lens")
     ys, last = unroll(read.cell, read.params, xs, state, lengths=lengths, reverse=read.reverse)
     lasts = (last.forward, last.backward) if both else (last,)
-    ys = ys.reshape(*ys.shape[:2], len(lasts), -1)
+    ys = ys.reshape(*ys.shape[:2], len(lasts), shape[-1])
     ys = ys.swapaxes(0, 1) if read.batch_first else ys.swapaxes(1, 2)
-    return ys, *(jnp.stack([getattr(one, field) for one in lasts], axis=axis) for field in op.states)
+    return ys, *(jnp.stack([getattr(one, field) for one in lasts], axis=axis) for field in fields)
 
 
 def read_onnx(model: Any) -> tuple[RecurrentNode, ...]:
@@ -197,15 +197,17 @@ def _input(node: Any, arrays: Mapping[str, Any], role: str, *, required: bool = 
 def _weights(node: Any, settings: dict, directions: int, arrays: Mapping[str, Any]) -> dict[str, np.ndarray | None]:
     """W, R, B, P with their shapes checked; B zeros where there is none, P None."""
     op = OPERATORS[node.op_type]
-    found = {role: _input(node, arrays, role, required=role in "WR") for role in ("W", "R", "B")}
-    found["P"] = _input(node, arrays, "P") if op.sees else None
-    found = {role: None if array is None else np.asarray(array) for role, array in found.items()}
-    hidden = settings["hidden_size"] or (found["R"].shape[-1] if found["R"].ndim else 0)
-    inputs = found["W"].shape[-1] if found["W"].ndim else 0
+    w, r = (np.asarray(_input(node, arrays, role, required=True)) for role in "WR")
+    b, p = (_input(node, arrays, role) if role in op.inputs else None for role in "BP")
+    hidden, inputs = settings["hidden_size"] or (r.shape[-1] if r.ndim else 0), w.shape[-1:]
     rows = len(op.gates) * hidden
-    if found["B"] is None:
-        found["B"] = np.zeros((directions, 2 * rows), found["W"].dtype)
-    shapes = {"W": (rows, inputs), "R": (rows, hidden), "B": (2 * rows,), "P": (len(op.sees) * hidden,)}
+    shapes = {"W": (rows, *inputs), "R": (rows, hidden), "B": (2 * rows,), "P": (len(op.sees) * hidden,)}
+    found = {
+        "W": w,
+        "R": r,
+        "B": np.zeros((directions, 2 * rows), w.dtype) if b is None else np.asarray(b),
+        "P": None if p is None else np.asarray(p),
+    }
     for role, array in found.items():
         if array is not None and array.shape != (directions, *shapes[role]):
             raise ValueError(
@@ -221,7 +223,9 @@ def _lstm(
     order = OPERATORS[node.op_type].gates
     gate, cell_input, cell_output = squash
     coupled, clip = bool(settings["input_forget"]), settings["clip"]
-    w_x, w_h, b = (jnp.asarray(reorder(v, order, "igo" if coupled else "ifgo").T) for v in (W, R, np.add(*np.split(B, 2))))
+    w_x, w_h, b = (
+        jnp.asarray(reorder(v, order, "igo" if coupled else "ifgo").T) for v in (W, R, np.add(*np.split(B, 2)))
+    )
     hidden, dtype = w_h.shape[0], w_h.dtype.name
     if P is None and not coupled and clip is None and cell_input == cell_output:
         cell = LSTM(hidden, activation=cell_input, gate_activation=gate, param_dtype=dtype)
@@ -245,7 +249,7 @@ def _gru(
 ) -> tuple[Cell, Params]:
     del P
     if squash != ["sigmoid", "tanh"]:
-        raise ValueError(f"{_name(node)} has the activations {squash}, but those of GRU are sigmoid and tanh.")
+        raise ValueError(f"{_name(node)} has the activations {squash}, but GRU knows sigmoid and tanh alone.")
     order = OPERATORS[node.op_type].gates
     w_x, w_h, b_x, b_h = (reorder(v, order, "rzn").T for v in (W, R, *np.split(B, 2)))
     hidden = len(R[0])

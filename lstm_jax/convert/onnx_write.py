@@ -14,7 +14,7 @@ import numpy as np
 from lstm_jax.cell import Cell, Params
 from lstm_jax.cells import CIFG, GRU, IRNN, LSTM, NIAF, NOAF, NP, Elman, PeepholeLSTM, ResetBeforeGRU
 from lstm_jax.convert.onnx_names import OPERATORS, onnx_activations, onnx_package, reorder
-from lstm_jax.driver.checks import check_cell, check_inputs
+from lstm_jax.driver.checks import check_inputs
 from lstm_jax.wrappers import Bidirectional, Stack
 
 OPSET, IR_VERSION = 17, 8
@@ -35,22 +35,23 @@ def write_onnx(cell: Cell, params: Params, *, lengths: bool = False, initial_sta
       ImportError: the package onnx is not installed.
     """
     onnx = onnx_package()
-    check_cell(cell)
+    if not isinstance(cell, Cell):
+        raise TypeError(f"write_onnx takes a cell, such as LSTM(64), and its parameters, got {type(cell).__name__}.")
     cells = cell.cells if isinstance(cell, Stack) else (cell,)
     layers = [_layer(one) for one in cells]
     leaves = jax.tree.leaves(params)
-    dtypes = {jnp.dtype(leaf.dtype).name for leaf in leaves}
-    given = params.layers if isinstance(cell, Stack) and hasattr(params, "layers") else (params,)
-    size = leaves[0].shape[0] if leaves else 0
+    size = int(np.shape(leaves[0])[0]) if leaves and np.ndim(leaves[0]) else 1
     check_inputs(cell, params, jnp.zeros((1, 1, size)))
-    wanted = {str(leaf.dtype or next(iter(dtypes))) for directions in layers for leaf in directions}
-    if len(dtypes) > 1 or dtypes != wanted or not dtypes <= {"float32", "float64"}:
+    dtypes = {jnp.dtype(leaf.dtype).name for leaf in leaves}
+    dtypes |= {jnp.dtype(one.dtype).name for directions in layers for one in directions if one.dtype is not None}
+    if len(dtypes) != 1 or not dtypes <= {"float32", "float64"}:
         raise ValueError(
-            f"An ONNX model computes in one dtype, float32 or float64: parameters have {sorted(dtypes)}, the cells' "
-            f"arithmetic {sorted(wanted)}; cast the parameters and leave the cells' dtype at None."
+            "An ONNX model computes in one dtype, float32 or float64, but the dtypes of parameters and cells are "
+            f"{sorted(dtypes)}: cast the parameters, and leave the cells' dtype at None."
         )
     graph = _Graph(onnx, onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtypes.pop())), lengths, initial_state)
     value = graph.input("xs", ["T", "B", size])
+    given = params.layers if isinstance(cell, Stack) else (params,)
     for number, (directions, own) in enumerate(zip(layers, given, strict=True)):
         parts = (own.forward, own.backward) if len(directions) == 2 else (own,)
         value = graph.layer(number, value, directions, parts, last=number + 1 == len(layers))

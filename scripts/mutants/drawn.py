@@ -32,6 +32,7 @@ ORACLES = "tests/cells/test_oracles.py"
 INITIAL = "tests/cells/test_initial_values.py"
 WRAPPERS = "tests/wrappers/test_wrappers.py"
 PARTS = ("tests/wrappers/test_stack.py", "tests/wrappers/test_bidirectional.py", "tests/wrappers/test_draws.py")
+CANDIDATES = "tests/cells/test_candidates.py"
 COLLECT = "tests/driver/test_collect.py"
 DEVICES = "tests/driver/test_devices.py"
 LAYOUT = "tests/driver/test_layout.py"
@@ -59,7 +60,7 @@ def paths(row: str) -> tuple[str, ...]:
 def cell(row: str, *names: str) -> tuple[str, ...]:
     """What a cell has to be."""
     kept = ("dtype_policy", "batch_axes", "collecting_changes_nothing_and_returns_inner_values")
-    return (*oracles(*names), INITIAL, COLLECT, *properties(row, *kept))
+    return (*oracles(*names), INITIAL, CANDIDATES, COLLECT, *properties(row, *kept))
 
 
 DRAWING = ("draws_do_not_depend_on_chunks_or_the_batch", "one_step_draws_like_the_sequence", "batch_axes")
@@ -94,6 +95,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "lstm_jax/cells/conv_lstm.py": (
         *oracles("conv-1d", "conv-2d", "conv-3d"),
         INITIAL,
+        CANDIDATES,
         f"{WRAPPERS}::test_wrapped_images",
     ),
     "lstm_jax/cells/elman.py": cell("elman", "elman", "elman-relu"),
@@ -119,7 +121,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "lstm_jax/cells/projected.py": cell("projected", "projected", "projected-clips"),
     "lstm_jax/cells/ur_lstm.py": cell("ur-lstm", "ur-lstm", "u-lstm"),
     "lstm_jax/driver": (*DRIVER, *properties("stack", "padding_changes_nothing")),
-    "lstm_jax/driver/collect.py": (COLLECT, *properties("lstm", "collecting_changes_nothing_and_returns_inner_values")),
+    "lstm_jax/driver/collect.py": (
+        COLLECT,
+        PARTS[2],
+        *properties("lstm", "collecting_changes_nothing_and_returns_inner_values"),
+    ),
     "lstm_jax/driver/devices.py": (DEVICES,),
     "lstm_jax/driver/layout.py": (LAYOUT, *DRIVER),
     "lstm_jax/driver/pieces.py": (CHUNKS, *DRIVER),
@@ -130,12 +136,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/driver/test_modes.py",
         "tests/kernels/test_cudnn.py",
         "tests/driver/test_errors.py",
+        "tests/driver/test_watched.py",
     ),
-    "lstm_jax/wrappers": (WRAPPERS, *PARTS),
+    "lstm_jax/wrappers": (WRAPPERS, *PARTS, *properties("wrapped-stack", *DRAWING)),
     "lstm_jax/wrappers/bidirectional.py": (*PARTS[1:], *properties("bidirectional-mean", DRAWING[0], DRAWING[2])),
     "lstm_jax/wrappers/stack.py": (
         *properties("stack-dropout", *DRAWING, *STREAM),
         *properties("stack-variational", *DRAWING),
+        *properties("wrapped-stack", *DRAWING),
         *PARTS,
         f"{WRAPPERS}::test_wrapped_images",
     ),

@@ -1,3 +1,34 @@
-"""Drawn mutants that change nothing that can be observed: file, function, change, and why."""
+"""Drawn mutants that change nothing that can be observed: file, function, change, and why.
 
-EQUIVALENT: dict[tuple[str, str, str], str] = {}
+tests/test_mutants.py shows what can be shown without running a network.
+"""
+
+HOISTED, PIECES = "lstm_jax/driver/hoisted.py", "lstm_jax/driver/pieces.py"
+
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        "lstm_jax/cells/lstm_1997.py",
+        "LSTM1997.init.drawn",
+        "-1  ->  (1)",
+    ): "weights have two axes, the last one is axis 1",
+    (
+        HOISTED,
+        "Hoisted.forward.run.body",
+        "0 if self.remat else index  ->  (index)",
+    ): "with remat there is room for one chunk, and dynamic_update_slice moves a start that is out of range into it",
+    (
+        PIECES,
+        "cut",
+        "steps // chunk if chunk < steps else 0  ->  (steps // chunk)",
+    ): "one chunk of all steps is then a whole chunk in place of the rest: the same numbers",
+    (
+        PIECES,
+        "cut",
+        "chunk < steps  ->  chunk <= steps",
+    ): "one chunk of all steps is then a whole chunk in place of the rest: the same numbers",
+    (
+        "lstm_jax/driver/inexact.py",
+        "vjp_of_used.pull_used",
+        "d if is_used else None  ->  (d)",
+    ): "the cotangent of what is not used is zero, which is then added: slower, the same numbers",
+}

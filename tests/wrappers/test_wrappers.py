@@ -9,6 +9,7 @@ import pytest
 
 from harness import B, D, T, assert_equal, sequence
 from lstm_jax import GRU, LSTM, Bidirectional, Elman, ResetBeforeGRU, Stack, step, unroll
+from lstm_jax.cell import bernoulli
 from lstm_jax.cells import CIFG, MGU, ConvLSTM
 from lstm_jax.wrappers import (
     Highway,
@@ -217,6 +218,32 @@ def test_weight_drop():
     assert_equal(unroll(cell, params, xs, state, key=KEY), unroll(CELL, prepared, xs, state))
     gradient = jax.grad(lambda p: jnp.sum(unroll(cell, p, xs, key=KEY)[0]))(params)
     np.testing.assert_array_equal(np.asarray(gradient.w_h) == 0, kept == 0)
+
+
+class DropsInputWeights(LSTM):
+    """Drops from the key itself that it is given."""
+
+    def prepare(self, params, batch_shape, *, key=None):
+        return params if key is None else params.replace(w_x=params.w_x * bernoulli(key, 0.5, *params.w_x.shape))
+
+
+def test_weight_drop_and_its_cell_draw_each_for_itself():
+    cell = WeightDrop(DropsInputWeights(D, **FLOAT64), rate=0.5)
+    params, xs, _ = sequence(cell)
+    prepared = drawn_by(cell, params, xs)["params"]
+    outer, inner = np.asarray(prepared.w_h) != 0, np.asarray(prepared.w_x) != 0
+    assert 0.3 < inner.mean() < 0.7 and np.any(outer != inner)
+
+
+@pytest.mark.parametrize("around", [ResetByFlag, Residual, OutputNorm])
+def test_what_is_wrapped_draws_the_same_step_by_step(around):
+    cell = around(Zoneout(LSTM(4 if around is ResetByFlag else D, **FLOAT64), h=0.3))
+
+    class Stepwise(around):
+        compose = None
+
+    params, xs, state = sequence(cell)
+    assert_equal(unroll(Stepwise(cell.cell), params, xs, state, key=KEY), unroll(cell, params, xs, state, key=KEY))
 
 
 def test_without_a_key_dropout_does_nothing():

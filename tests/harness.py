@@ -30,6 +30,17 @@ def _move(leaf: jax.Array, key: jax.Array) -> jax.Array:
     return leaf + jax.random.normal(key, leaf.shape, leaf.dtype) / 3
 
 
+def filled(like: Any) -> Any:
+    """Arrays of the shapes and dtypes of ``like``, all numbers different; NumPy's, so that nothing is compiled."""
+    rng = np.random.default_rng(11)
+    return jax.tree.map(lambda leaf: jnp.asarray((rng.normal(size=leaf.shape) / 2).astype(leaf.dtype)), like)
+
+
+def filled_params(cell: Cell, input_size: int = D) -> Any:
+    """Parameters of ``cell`` that are all different, biases too."""
+    return filled(jax.eval_shape(lambda: cell.init(jax.random.key(0), input_size)))
+
+
 def mask(batch: tuple[int, ...] = (B,), steps: int = T) -> jax.Array:
     """An arbitrary pattern of steps that count."""
     return jax.random.bernoulli(jax.random.key(5), 0.6, (steps, *batch))

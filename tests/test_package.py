@@ -46,7 +46,7 @@ MOST_LINES = 400  # of any file; a leaf stays under about 200
 # What `import lstm_jax` leaves to the moment when it is used (unless jax or flax bring it along anyway).
 HEAVY = [
     "orbax", "tensorstore", "optax", "chex", "tyro", "rich", "matplotlib", "tensorboardX", "jinja2", "safetensors",
-    "optuna", "grain", "pandas", "scipy", "torch", "keras", "onnx", "experiments",
+    "optuna", "grain", "pandas", "scipy", "torch", "keras", "h5py", "onnx", "experiments",
 ]  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""Cells and their weights from and to other formats; each file needs its own package, and only where it is used."""
+"""Weights from and to other frameworks and formats; each file needs its own package, and only where it is used."""

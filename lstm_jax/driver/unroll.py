@@ -254,7 +254,7 @@ def _run(
     if plan.collect:
         check_collect(cell, plan.collect, params, z, state)
     leaf = Collecting(cell, plan.collect) if plan.collect else cell
-    chunk = min(plan.chunk or _auto_chunk(plan, params, xs.shape[0], z), max(1, xs.shape[0]))
+    chunk = min(plan.chunk or _auto_chunk(plan, params, xs.shape[0], z), max(xs.shape[0], 1))
     if _on_cudnn(cell, plan, params, xs, flow):
         return *_unroll_cudnn(cell, plan, params, xs, state, flow, chunk), None
     path: Any = unroll_watched if plan.vjp == WATCHED else unroll_plain

@@ -1,0 +1,106 @@
+"""Cells as programs that run without this package: `jax.export`, with the parameters inside.
+
+Source: https://docs.jax.dev/en/latest/export/export.html. What a function here returns is written to a file and read
+back by JAX alone::
+
+    path.write_bytes(export_unroll(cell, params, input_size).serialize())
+    program = jax.export.deserialize(path.read_bytes())
+    outputs, state = program.call(xs, lengths, state)
+
+States are flat dicts with dotted names: ``{"h": ..., "c": ...}`` of an LSTM, ``{"0.h": ..., ...}`` of a `Stack`. The
+number of rows is open, and that of steps, too. An older JAX may refuse what a newer one has written.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from lstm_jax.cell import Array, Cell, Params
+from lstm_jax.convert.entries import check_params, named
+from lstm_jax.driver import step, unroll
+
+Platforms = Sequence[str] | None
+
+
+def export_unroll(
+    cell: Cell,
+    params: Params,
+    input_size: int | tuple[int, ...],
+    *,
+    steps: int | None = None,
+    platforms: Platforms = None,
+) -> export.Exported:
+    """``(xs [T, B, D], lengths [B], state) -> (outputs [T, B, features], state)``, in evaluation.
+
+    Args:
+      cell: any cell or composite.
+      params: its parameters, which become constants of the program.
+      input_size: D; for a cell on images the shape of one, ``(*space, D)``.
+      steps: T, if it is to be fixed; else it is open, and at least 1.
+      platforms: what it can run on, such as ``("cpu", "cuda")``; None: what this process runs on.
+
+    Raises:
+      ValueError: the parameters are not the cell's for this input size.
+    """
+
+    def program(xs: Array, lengths: Array, state: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
+        like = cell.initial_state(params, (xs.shape[1],))
+        # The plain scan: the others size their chunks by T and B, which are open.
+        ys, last = unroll(
+            cell, params, xs, _nested(like, state), lengths=lengths, chunk=1, vjp="autodiff", backend="scan"
+        )
+        return ys, named(last)
+
+    t, b = export.symbolic_shape(f"{'t' if steps is None else steps}, b", constraints=("t >= 1",) * (steps is None))
+    xs, state = _inputs(cell, params, input_size, b)
+    over_time = jax.ShapeDtypeStruct((t, *xs.shape), xs.dtype)
+    return _export(program, (over_time, jax.ShapeDtypeStruct((b,), jnp.int32), state), platforms)
+
+
+def export_step(
+    cell: Cell, params: Params, input_size: int | tuple[int, ...], *, platforms: Platforms = None
+) -> export.Exported:
+    """``(x [B, D], state) -> (output [B, features], state)``: one step of a stream; arguments as in `export_unroll`."""
+
+    def program(x: Array, state: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
+        like = cell.initial_state(params, (x.shape[0],))
+        y, last = step(cell, params, x, _nested(like, state))
+        return y, named(last)
+
+    return _export(program, _inputs(cell, params, input_size, export.symbolic_shape("b")[0]), platforms)
+
+
+def export_initial_state(
+    cell: Cell, params: Params, input_size: int | tuple[int, ...], *, platforms: Platforms = None
+) -> export.Exported:
+    """``(x [B, D]) -> state``: the state before the first step, of which ``x`` gives only the number of rows."""
+
+    def program(x: Array) -> dict[str, Array]:
+        return named(cell.initial_state(params, (x.shape[0],)))
+
+    return _export(program, _inputs(cell, params, input_size, export.symbolic_shape("b")[0])[:1], platforms)
+
+
+def _inputs(
+    cell: Cell, params: Params, input_size: int | tuple[int, ...], rows: Any
+) -> tuple[jax.ShapeDtypeStruct, dict[str, Any]]:
+    """The shapes of one step's inputs and of the state."""
+    one = input_size if isinstance(input_size, tuple) else (input_size,)
+    if len(one) != cell.feature_axes:
+        raise ValueError(
+            f"input_size must be {cell.feature_axes} numbers, the shape of one row of inputs to {cell!r}, got {one}."
+        )
+    check_params(cell, params, one[-1])
+    x = jax.ShapeDtypeStruct((rows, *one), cell.compute_dtype(params))
+    return x, named(jax.eval_shape(lambda: cell.initial_state(params, (rows,))))
+
+
+def _nested(like: Any, state: dict[str, Array]) -> Any:
+    return jax.tree.unflatten(jax.tree.structure(like), [state[name] for name in named(like)])
+
+
+def _export(program: Callable, arguments: tuple, platforms: Platforms) -> export.Exported:
+    return export.export(jax.jit(program), platforms=platforms)(*arguments)

@@ -195,9 +195,7 @@ CELLS = (
 )
 WRAPPERS = (
     Row("stack", Stack((LSTM(4), ResetBeforeGRU(3)))),
-    Row("stack-dropout", Stack((LSTM(4), Everything(5), GRU(4)), dropout=0.4), random=True),
     Row("bidirectional", Bidirectional(LSTM(4), GRU(3)), causal=False),
-    Row("bidirectional-mean", Bidirectional(Everything(5), Elman(4), merge="mean"), causal=False, random=True),
 )
 FAMILY = (
     Row("lstm-chrono-relu", LSTM(4, chrono=20.0, activation="relu", gate_activation="hard_sigmoid")),
@@ -218,6 +216,8 @@ FAMILY = (
 )
 """The other cells."""
 WRAPPED = (
+    Row("stack-dropout", Stack((LSTM(4), Everything(5), GRU(4)), dropout=0.4), random=True),
+    Row("bidirectional-mean", Bidirectional(Everything(5), Elman(4), merge="mean"), causal=False, random=True),
     Row("stack-variational", Stack((Elman(4), LSTM(3)), dropout=0.4, variational=True), random=True),
     Row(
         "stack-of-bidirectional",
@@ -243,7 +243,7 @@ WRAPPED = (
         random=True,
     ),
 )
-"""What wraps a cell."""
+"""Stacks that draw, and what wraps a cell."""
 TABLE = CELLS + WRAPPERS
 """The rows of the fast suite."""
 PROOFS = FAMILY + WRAPPED

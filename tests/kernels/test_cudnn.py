@@ -15,6 +15,8 @@ from lstm_jax.driver import watch
 from lstm_jax.kernels import cudnn
 from simulated_cudnn import BOTH_WAYS, CELL, KEY, RAGGED, RTOL, H, bound, equals_the_scan, example, gradient_jaxpr
 
+pytestmark = pytest.mark.proof
+
 # The weights.
 
 

@@ -31,6 +31,8 @@ from simulated_cudnn import (
 )
 from table import StepOnly
 
+pytestmark = pytest.mark.proof
+
 
 @dataclass(frozen=True)
 class OwnLSTM(LSTM):

@@ -7,7 +7,8 @@ Where ONNX Runtime leaves ONNX's text, or the text is silent (seen in 1.23):
 
 - a row of length 0 ends in zeros, whatever its initial state; ours ends in the initial state, on which no step acted;
 - it clips what makes a gate, but not the cell state on its way through the last activation, which is one, too;
-- it knows no layout=1: the same case is given to it with the axes exchanged.
+- it knows no layout=1: the same case is given to it with the axes exchanged;
+- its Softplus is log(1 + exp(x)), which is infinite above 88, and so is what is made of it: such a case proves nothing.
 """
 
 import os
@@ -148,13 +149,16 @@ def compare(kind, session, arrays, case):
         expected = {n: np.moveaxis(a, -2, 0) if n == "Y" else a.swapaxes(0, 1) for n, a in expected.items()}
     got = run_node(kind.node, arrays)
     assert len(got) == len(expected)
+    if "Softplus" in str(kind.attributes) and not all(np.isfinite(one).all() for one in expected.values()):
+        return False
     for (name, one), array in zip(expected.items(), got, strict=True):
         np.testing.assert_allclose(array, one, rtol=1e-4, atol=1e-5, err_msg=f"{name} of case {case}: {kind}")
+    return True
 
 
 @pytest.mark.parametrize("op", SHARES)
 def test_equals_onnx_runtime(op):
-    count = round(CASES * SHARES[op])
+    count, compared = round(CASES * SHARES[op]), 0
     for first in range(0, count, ALIKE):
         if first % (ALIKE * KINDS_IN_MEMORY) == 0:
             jax.clear_caches()
@@ -163,4 +167,5 @@ def test_equals_onnx_runtime(op):
         session = Session(one_node(replace(kind, layout=0).node, example))
         for case in range(first, min(first + ALIKE, count)):
             arrays = draw_arrays(np.random.default_rng([GATES[op], first, case]), kind)
-            compare(kind, session, arrays, case)
+            compared += compare(kind, session, arrays, case)
+    assert compared >= 0.998 * count

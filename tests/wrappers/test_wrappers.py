@@ -224,7 +224,11 @@ class DropsInputWeights(LSTM):
     """Drops from the key itself that it is given."""
 
     def prepare(self, params, batch_shape, *, key=None):
-        return params if key is None else params.replace(w_x=params.w_x * bernoulli(key, 0.5, *params.w_x.shape))
+        return (
+            params
+            if key is None
+            else params.replace(w_x=jnp.where(bernoulli(key, 0.5, *params.w_x.shape), params.w_x, 0))
+        )
 
 
 def test_weight_drop_and_its_cell_draw_each_for_itself():
@@ -239,7 +243,7 @@ def test_weight_drop_and_its_cell_draw_each_for_itself():
 def test_what_is_wrapped_draws_the_same_step_by_step(around):
     cell = around(Zoneout(LSTM(4 if around is ResetByFlag else D, **FLOAT64), h=0.3))
 
-    class Stepwise(around):
+    class Stepwise(around):  # pyright: ignore[reportGeneralTypeIssues]
         compose = None
 
     params, xs, state = sequence(cell)

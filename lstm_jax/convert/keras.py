@@ -19,6 +19,7 @@ What is no weight is not carried over: activations and the settings in this tabl
 the batch, ours with time.
 """
 
+import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ def _write(cell: Cell, params: Params) -> list[np.ndarray]:
 
 def _open(path: str | Path, mode: str) -> Any:
     try:
-        import h5py
+        h5py: Any = importlib.import_module("h5py")
     except ImportError:
         raise ImportError("Keras' weight files need h5py: pip install 'lstm-jax[keras]'.") from None
     if not Path(path).is_file():

@@ -1,6 +1,7 @@
 """Cores as devices, each case in a process of its own: JAX decides about its devices once."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -79,3 +80,24 @@ assert "XLA_FLAGS" not in os.environ
         + "print(len(devices()))"
     )
     assert output == "1\n"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another libc keeps memory in its own way")
+def test_memory_that_is_free_again_stays_with_the_process():
+    output = _run("""
+import resource
+import numpy as np
+
+def faults(megabytes):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.empty(megabytes << 20, np.uint8)[::4096] = 1
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults(100)
+before = faults(100)
+use_cpu_cores()
+faults(100)
+print(before, faults(100))
+""")
+    before, after = map(int, output.split())
+    assert after < before / 10

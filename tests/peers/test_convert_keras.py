@@ -113,6 +113,20 @@ def test_a_layer(kind, bias):
     assert_equal(np.asarray(theirs(jnp.asarray(inputs(D)).swapaxes(0, 1), mask=mask)[0]), np.asarray(ys))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mask_with_holes(kind):
+    cell, *_ = KINDS[kind]
+    theirs = filled(recurrent(kind, return_state=True, zero_output_for_mask=True), (B, T, D))
+    mask = np.random.default_rng(2).random((T, B)) < 0.6
+    mask[:, 0] = False
+    ys, *states = theirs(jnp.asarray(inputs(D)).swapaxes(0, 1), mask=jnp.asarray(mask.T))
+    params = from_keras(cell, theirs.get_weights())
+    got, last = unroll(cell, params, jnp.asarray(inputs(D)), mask=jnp.asarray(mask))
+    assert_equal(got, np.asarray(ys).swapaxes(0, 1))
+    for field, state in zip(("h", "c"), states, strict=False):
+        assert_equal(getattr(last, field), np.asarray(state))
+
+
 @pytest.mark.parametrize("kind", ["lstm", "gru", "gru-reset-before", "elman"])
 def test_a_layer_with_its_own_activations_in_float32(kind):
     cell, *_ = KINDS[kind]

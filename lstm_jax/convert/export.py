@@ -1,7 +1,7 @@
 """Cells as programs that run without this package: `jax.export`, with the parameters inside.
 
 Source: https://docs.jax.dev/en/latest/export/export.html. What a function here returns is written to a file and read
-back by JAX alone::
+back by JAX alone (``serialize`` needs ``pip install 'lstm-jax[convert]'``)::
 
     path.write_bytes(export_unroll(cell, params, input_size).serialize())
     program = jax.export.deserialize(path.read_bytes())

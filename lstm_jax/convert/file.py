@@ -80,4 +80,4 @@ def _safetensors(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise ImportError("Parameter files need safetensors: pip install 'lstm-jax[experiments]'.") from None
+        raise ImportError("Parameter files need safetensors: pip install 'lstm-jax[convert]'.") from None

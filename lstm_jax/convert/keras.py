@@ -197,7 +197,7 @@ def _open(path: str | Path, mode: str) -> Any:
     try:
         h5py: Any = importlib.import_module("h5py")
     except ImportError:
-        raise ImportError("Keras' weight files need h5py: pip install 'lstm-jax[keras]'.") from None
+        raise ImportError("Keras' weight files need h5py: pip install 'lstm-jax[convert]'.") from None
     if not Path(path).is_file():
         raise FileNotFoundError(
             f"There is no {path}: write it with model.save_weights, its name ending in .weights.h5."

@@ -75,7 +75,7 @@ def onnx_package() -> Any:
     try:
         return importlib.import_module("onnx")
     except ImportError as error:
-        raise ImportError("ONNX files need the package onnx: pip install 'lstm-jax[onnx]'.") from error
+        raise ImportError("ONNX files need the package onnx: pip install 'lstm-jax[convert]'.") from error
 
 
 def our_activations(names: list[str], alphas: list[float], betas: list[float]) -> list[str]:

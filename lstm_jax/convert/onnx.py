@@ -1,6 +1,6 @@
 """ONNX: its recurrent operators as cells of ours (`read_node`, `run_node`, `read_onnx`), and back (`write_onnx`).
 
-The operators are those of https://onnx.ai/onnx/operators: LSTM, GRU and RNN. Needs ``pip install 'lstm-jax[convert]'``::
+The operators are those of https://onnx.ai/onnx/operators: LSTM, GRU and RNN. Needs the extra `convert`::
 
     (node,) = read_onnx("model.onnx")
     ys, state = unroll(node.cell, node.params, xs, reverse=node.reverse)

@@ -6,12 +6,12 @@
     python scripts/mutate.py --only NAME ...  some
     python scripts/mutate.py --list           their names, places and changes; runs nothing
 
-Runs in an environment with the extras experiments and test (scripts/nightly makes one), on the CPU, --workers with a
-copy each. First the named tests must pass without any mutant. Then for each mutant pytest runs its tests, and the table
-says: killed (a test failed, as it should), SURVIVED (none did: the suite is blind there), or ERROR (pytest could not
-run them). A drawn mutant that is known to change nothing is listed with the reason, and not counted. Exit status: 0
-where every named mutant and 97% of the drawn ones were killed, 1 where not, 2 where nothing could be judged. On 2 cores
-10 minutes for the named ones, 40 for the drawn ones, twice that where they are busy.
+Runs in an environment with the extras convert, experiments, peers and test (scripts/nightly makes one), on the CPU,
+--workers with a copy each. First the named tests must pass without any mutant. Then for each mutant pytest runs its
+tests, and the table says: killed (a test failed, as it should), SURVIVED (none did: the suite is blind there), or ERROR
+(pytest could not run them). A drawn mutant that is known to change nothing is listed with the reason, and not counted.
+Exit status: 0 where every named mutant and 97% of the drawn ones were killed, 1 where not, 2 where nothing could be
+judged. On 2 cores 10 minutes for the named ones, 40 for the drawn ones, twice that where they are busy.
 """
 
 import argparse

@@ -37,6 +37,8 @@ COLLECT = "tests/driver/test_collect.py"
 DEVICES = "tests/driver/test_devices.py"
 LAYOUT = "tests/driver/test_layout.py"
 CHUNKS = "tests/driver/test_chunks.py"
+KERAS, TORCH = "tests/peers/test_convert_keras.py", "tests/peers/test_convert_torch.py"
+ONNX = ("tests/peers/test_onnx_read.py", "tests/peers/test_onnx_write.py", "tests/peers/test_onnx_random.py")
 
 
 def oracles(*names: str) -> tuple[str, ...]:
@@ -148,6 +150,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{WRAPPERS}::test_wrapped_images",
     ),
     "lstm_jax/convert": ("tests/convert",),
+    "lstm_jax/convert/entries.py": ("tests/convert", KERAS, TORCH),
+    "lstm_jax/convert/keras.py": (KERAS,),
+    "lstm_jax/convert/torch.py": (TORCH,),
+    **dict.fromkeys((f"lstm_jax/convert/onnx_{part}.py" for part in ("names", "read", "write")), ONNX),
     "lstm_jax/tasks": ("tests/tasks",),
     "lstm_jax/tasks/adding.py": ("tests/tasks/test_adding.py",),
     "lstm_jax/tasks/copy_memory.py": ("tests/tasks/test_copy_memory.py",),

@@ -183,5 +183,5 @@ def test_other_operators():
 def test_without_the_package(monkeypatch):
     node, arrays = case()
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r"pip install 'lstm-jax\[onnx\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'lstm-jax\[convert\]'"):
         read_node(node, arrays)

@@ -15,14 +15,12 @@ from table import CELLS, FAMILY, PROOFS, TABLE, Row
 
 def rows(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
     """The chosen rows of the table. A row's tests share a worker, and so its compiled programs."""
-    params = [
-        pytest.param(
-            row, id=row.name, marks=[pytest.mark.xdist_group(row.name), *[pytest.mark.proof] * (row in PROOFS)]
-        )
-        for row in TABLE + PROOFS
-        if chosen(row)
-    ]
+    params = [pytest.param(row, id=row.name, marks=marks(row)) for row in TABLE + PROOFS if chosen(row)]
     return pytest.mark.parametrize("row", params, scope="module")
+
+
+def marks(row: Row) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.xdist_group(row.name), *[pytest.mark.proof] * (row in PROOFS)]
 
 
 every = rows(lambda row: True)
@@ -49,20 +47,29 @@ def drawn(row: Row) -> dict:
 
 
 PATHS = {
-    "chunks": {"chunk": 3},
     "chunks-and-rest": {"chunk": 4, "reverse": True, "steered": True},
     "whole": {"chunk": T, "reverse": True, "steered": True},
     "remat": {"chunk": 4, "remat": True, "reverse": True, "steered": True},
+}
+OTHER_PATHS = {
+    "chunks": {"chunk": 3},
     "plain-remat": {"chunk": 4, "remat": True, "reverse": True, "steered": True, "vjp": "autodiff"},
 }
+"""They tell drivers apart, not cells: the rows of the fast suite are enough."""
 
 
-@every
-@pytest.mark.parametrize("path", PATHS)
-def test_every_path_equals_the_plain_scan(row, path):
+@pytest.mark.parametrize(
+    "path, row",
+    [
+        pytest.param(path, row, id=f"{name}-{row.name}", marks=marks(row))
+        for row in TABLE + PROOFS
+        for name, path in (PATHS | (OTHER_PATHS if row in TABLE else {})).items()
+    ],
+)
+def test_every_path_equals_the_plain_scan(path, row):
     """Outputs, last state and all gradients, to 1e-9."""
     cell = in_float64(row)
-    options = dict(PATHS[path])
+    options = dict(path)
     steer = {"reverse": options.pop("reverse", False), **drawn(row)}
     if options.pop("steered", False):
         steer |= {"lengths": jnp.array(LENGTHS), "mask": mask(), "resets": resets()}

@@ -21,6 +21,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from benchmarks.cases import SHAPES
 from benchmarks.cells import CELLS
+from benchmarks.worker import seconds
 from lstm_jax.driver.pieces import auto_chunk
 
 MESH = jax.make_mesh((jax.device_count(),), ("batch",), axis_types=(AxisType.Auto,))
@@ -50,12 +51,7 @@ def in_turn(variants: dict[str, tuple[Callable, tuple]], turns: int) -> dict[str
         names = list(variants)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             step, args = variants[name]
-            best = []
-            for _ in range(3):
-                start = time.perf_counter()
-                jax.block_until_ready(step(*args))
-                best.append(time.perf_counter() - start)
-            times[name].append(min(best))
+            times[name].append(min(seconds(lambda step=step, args=args: jax.block_until_ready(step(*args)), 3)))
     first = times[next(iter(variants))]
     return {
         name: {
@@ -157,14 +153,14 @@ def compile_times(turns: int) -> dict[str, Any]:
     for cell in (lstm_jax.LSTM(128), lstm_jax.Stack((lstm_jax.LSTM(128),) * 2), lstm_jax.ResetBeforeGRU(128)):
         times: dict[int, list[float]] = {100: [], 10_000: []}
         for _ in range(max(5, turns)):
-            for steps, seconds in times.items():
+            for steps, taken in times.items():
                 step, (params, xs) = problem((32, 100, 2, 128), cell)
                 xs = jax.ShapeDtypeStruct((steps, *xs.shape[1:]), xs.dtype, sharding=xs.sharding)
                 jax.clear_caches()
                 start = time.perf_counter()
                 step.lower(params, xs).compile()
-                seconds.append(time.perf_counter() - start)
-        short, long = (statistics.median(seconds) for seconds in times.values())
+                taken.append(time.perf_counter() - start)
+        short, long = (statistics.median(taken) for taken in times.values())
         found[type(cell).__name__] = {"T=100 s": short, "T=10000 s": long, "ratio": long / short}
     return found
 

@@ -199,7 +199,7 @@ def _weights(node: Any, settings: dict, directions: int, arrays: Mapping[str, An
     op = OPERATORS[node.op_type]
     w, r = (np.asarray(_input(node, arrays, role, required=True)) for role in "WR")
     b, p = (_input(node, arrays, role) if role in op.inputs else None for role in "BP")
-    hidden, inputs = settings["hidden_size"] or (r.shape[-1] if r.ndim else 0), w.shape[-1:]
+    hidden, inputs = settings["hidden_size"] or np.atleast_1d(r).shape[-1], w.shape[-1:]
     rows = len(op.gates) * hidden
     shapes = {"W": (rows, *inputs), "R": (rows, hidden), "B": (2 * rows,), "P": (len(op.sees) * hidden,)}
     found = {

@@ -13,8 +13,8 @@ import numpy as np
 
 from lstm_jax.cell import Cell, Params
 from lstm_jax.cells import CIFG, GRU, IRNN, LSTM, NIAF, NOAF, NP, Elman, PeepholeLSTM, ResetBeforeGRU
+from lstm_jax.convert.entries import check_params
 from lstm_jax.convert.onnx_names import OPERATORS, onnx_activations, onnx_package, reorder
-from lstm_jax.driver.checks import check_inputs
 from lstm_jax.wrappers import Bidirectional, Stack
 
 OPSET, IR_VERSION = 17, 8
@@ -41,7 +41,7 @@ def write_onnx(cell: Cell, params: Params, *, lengths: bool = False, initial_sta
     layers = [_layer(one) for one in cells]
     leaves = jax.tree.leaves(params)
     size = int(np.shape(leaves[0])[0]) if leaves and np.ndim(leaves[0]) else 1
-    check_inputs(cell, params, jnp.zeros((1, 1, size)))
+    check_params(cell, params, size)
     dtypes = {jnp.dtype(leaf.dtype).name for leaf in leaves}
     dtypes |= {jnp.dtype(one.dtype).name for directions in layers for one in directions if one.dtype is not None}
     if len(dtypes) != 1 or not dtypes <= {"float32", "float64"}:

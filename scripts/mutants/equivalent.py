@@ -6,6 +6,7 @@ tests/test_mutants.py shows what can be shown without running a network.
 HOISTED, PIECES = "lstm_jax/driver/hoisted.py", "lstm_jax/driver/pieces.py"
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
+    ("lstm_jax/cell.py", "fold_in", "0  ->  (-1)"): "the keys have one axis there: the first is the last",
     (
         "lstm_jax/cells/lstm_1997.py",
         "LSTM1997.init.drawn",

@@ -247,6 +247,8 @@ def test_what_does_not_fit_is_named(tmp_path):
         from_keras(GRU(H), weights)
     with pytest.raises(ValueError, match=r"holds 3 arrays, but Bidirectional.* needs 6 .*or 4 without biases"):
         from_keras(Bidirectional(LSTM(H), LSTM(H)), weights)
+    with pytest.raises(ValueError, match=r"kernel \[3\] where LSTM.* needs \[0, 20\]"):
+        from_keras(LSTM(H), [weights[0][:, 0], *weights[1:]])
     before = filled(layers.GRU(H, reset_after=False), (B, T, D))
     with pytest.raises(ValueError, match=r"bias \[15\] where GRU.* needs \[2, 15\]"):
         from_keras(GRU(H), before.get_weights())

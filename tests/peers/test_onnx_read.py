@@ -160,6 +160,8 @@ def test_reads_the_nodes_of_a_file(tmp_path):
         (case(shapes={"P": (9,)}), "P of the LSTM node 'rnn' must have shape [1, 9]"),
         (case(shapes={"h": (5, H)}), "initial_h of the LSTM node 'rnn' must have shape [1, 5, 3], but has [5, 3]"),
         (case(shapes={"X": (4, D)}), "X of the LSTM node 'rnn' must have 3 axes, but has shape [4, 2]"),
+        (case(shapes={"R": ()}), "W of the LSTM node 'rnn' must have shape [1, 4, 2]"),
+        (case(inputs=("", "W", "R")), "X of the LSTM node 'rnn', '', is not among the arrays"),
         (case(inputs=("X", "", "R")), "W of the LSTM node 'rnn', '', is not among the arrays"),
         (case(inputs=("X", "W", "R", "folded")), "B of the LSTM node 'rnn', 'folded', is not among the arrays"),
     ],

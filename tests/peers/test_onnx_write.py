@@ -156,9 +156,9 @@ def test_refused(cell, message):
 def test_parameters_of_another_cell():
     with pytest.raises(ValueError, match="params"):
         write_onnx(LSTM(4), LSTM(5).init(jax.random.key(0), D))
-    with pytest.raises(ValueError, match="params are not those of LSTM"):
+    with pytest.raises(ValueError, match="params does not hold the entries of LSTM"):
         write_onnx(LSTM(4), GRU(4).init(jax.random.key(0), D))
-    with pytest.raises(ValueError, match="params are not those of LSTM"):
+    with pytest.raises(ValueError, match="params does not hold the entries of LSTM"):
         write_onnx(LSTM(4), None)
     with pytest.raises(TypeError, match="write_onnx takes a cell"):
         write_onnx("lstm", None)

@@ -130,6 +130,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "lstm_jax/driver/devices.py": (DEVICES,),
     "lstm_jax/driver/layout.py": (LAYOUT, *DRIVER),
+    "lstm_jax/driver/local.py": ("tests/driver/test_local.py", *DRIVER),
     "lstm_jax/driver/pieces.py": (CHUNKS, *DRIVER),
     "lstm_jax/driver/unroll.py": (
         *DRIVER,
@@ -139,6 +140,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/kernels/test_cudnn.py",
         "tests/driver/test_errors.py",
         "tests/driver/test_watched.py",
+        "tests/kernels/test_cudnn_limits.py",
     ),
     "lstm_jax/wrappers": (WRAPPERS, *PARTS, *properties("wrapped-stack", *DRAWING)),
     "lstm_jax/wrappers/bidirectional.py": (*PARTS[1:], *properties("bidirectional-mean", DRAWING[0], DRAWING[2])),

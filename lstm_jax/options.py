@@ -1,4 +1,4 @@
-"""One way to refuse a name that is not an option."""
+"""One way to refuse a setting."""
 
 import difflib
 from collections.abc import Iterable
@@ -27,4 +27,25 @@ def rate(setting: str, value: float) -> float:
     """Return ``value`` if it is a probability below 1, else raise ValueError."""
     if not 0.0 <= value < 1.0:
         raise ValueError(f"{setting} must be at least 0 and below 1, got {value!r}.")
+    return value
+
+
+def above_zero(setting: str, value: float) -> float:
+    """Return ``value`` if it is above 0, else raise ValueError."""
+    if not value > 0:
+        raise ValueError(f"{setting} must be above 0, got {value!r}.")
+    return value
+
+
+def yes_or_no(setting: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False, else raise ValueError."""
+    if value is not True and value is not False:
+        raise ValueError(f"{setting} must be True or False, known before anything is compiled, got {value!r}.")
+    return value
+
+
+def names(setting: str, value: Any, example: str) -> tuple[str, ...]:
+    """Return ``value`` if it is a tuple of strings, else raise ValueError: a lone string is many, too."""
+    if not isinstance(value, tuple) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{setting} must be a tuple of names, such as ({example!r},), got {value!r}.")
     return value

@@ -53,10 +53,10 @@ def cells(draw):
     inner, outer = (draw(st.lists(st.sampled_from(sorted(kinds)), max_size=2)) for kinds in (INSIDE, AROUND))
     size = FEATURES
     for wrapper in inner + outer:
-        if wrapper in INSIDE:
+        if wrapper in INSIDE or wrapper == "initial-state":
             try:
-                cell = INSIDE[wrapper](cell)
-            except ValueError:  # a cell with only a step, or whose update takes no candidate
+                cell = (INSIDE | AROUND)[wrapper](cell)
+            except ValueError:  # a cell with only a step, whose update takes no candidate, or that resets itself
                 continue
         elif wrapper == "reset-by-flag":
             cell, size = ResetByFlag(cell), size + 1

@@ -96,6 +96,9 @@ class ConvLSTM(GatedCell):
     def project(self, params: ConvLSTMParams, xs: Array, *, keys: Key | None = None) -> Array:
         """``conv(x, W_x) + b`` for all steps at once."""
         del keys
+        given = xs.shape[xs.ndim - self.feature_axes : -1]
+        if given != self.space:
+            raise ValueError(f"xs are images of {list(given)}, but this ConvLSTM has space={self.space}.")
         zs = self._conv(xs.astype(self.compute_dtype(params)), params.w_x)
         return zs + jnp.broadcast_to(params.b.astype(zs.dtype), zs.shape)
 

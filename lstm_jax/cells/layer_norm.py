@@ -21,6 +21,7 @@ from lstm_jax.cell import Array, GatedCell, Key, check_settings
 from lstm_jax.cells.activations import once
 from lstm_jax.cells.lstm import GATES, LSTMState
 from lstm_jax.initializers import dense
+from lstm_jax.options import above_zero
 
 
 @struct.dataclass
@@ -60,6 +61,7 @@ class LayerNormLSTM(GatedCell):
 
     def __post_init__(self) -> None:
         check_settings(self)
+        above_zero("epsilon", self.epsilon)
 
     def init(self, key: Key, input_size: int) -> LayerNormParams:
         """Glorot input weights, orthogonal recurrent weights a gate, gains of 1."""

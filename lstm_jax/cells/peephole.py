@@ -23,7 +23,7 @@ from lstm_jax.cell import Array, GatedCell, Key, check_settings
 from lstm_jax.cells.activations import activation, once
 from lstm_jax.cells.lstm import LSTMState
 from lstm_jax.initializers import dense
-from lstm_jax.options import one_of
+from lstm_jax.options import above_zero, names, one_of
 
 OPTIONAL_GATES = ("i", "f", "o")
 
@@ -73,12 +73,12 @@ class PeepholeLSTM(GatedCell):
         check_settings(self)
         for name in (self.activation, self.output_activation, self.gate_activation):
             activation(name)
-        for gate in self.without:
+        for gate in names("without", self.without, "f"):
             one_of("without", gate, OPTIONAL_GATES)
         if self.coupled and {"i", "f"} & set(self.without):
             raise ValueError(f"coupled=True needs both of the gates i and f, got without={self.without}.")
-        if self.clip is not None and not self.clip > 0:
-            raise ValueError(f"clip must be above 0, got {self.clip}.")
+        if self.clip is not None:
+            above_zero("clip", self.clip)
 
     @property
     def gates(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from lstm_jax.cell import Array, BatchShape, Cell, GatedCell, Key, Params, State, batch_axes
+from lstm_jax.driver import inexact
 from lstm_jax.driver.collect import state_fields
 from lstm_jax.options import one_of
 
@@ -146,6 +147,7 @@ def check_step(cell: Cell, params: Params, z: Any, state: State) -> None:
         gated: Any = cell
         name = f"{type(cell).__name__}.update"
         new = jax.eval_shape(lambda p, z, s: gated.update(p, gated.join(z, gated.mix(p, s)), s), params, z, state)
+        _check_join(gated, z, jax.eval_shape(gated.mix, params, state))
     else:
         name = f"{type(cell).__name__}.step"
         returned = jax.eval_shape(cell.step, params, state, z)
@@ -155,6 +157,26 @@ def check_step(cell: Cell, params: Params, z: Any, state: State) -> None:
     expected, got = _state_in_words(state), _state_in_words(new)
     if expected != got:
         raise TypeError(f"{name} must return a state like the one it gets, {expected}, got {got}.")
+
+
+def _check_join(cell: GatedCell, z: Any, u: Any) -> None:
+    """Refuse a `join` that is not linear: the backward pass takes its derivative to be the same everywhere."""
+    diff, exact, together = inexact.split((z, u))
+
+    def transposed(exact: inexact.Leaves) -> Any:
+        def join(diff: inexact.Leaves) -> inexact.Leaves:
+            return inexact.split(cell.join(*together(diff, exact)))[0]
+
+        joined = jax.eval_shape(join, diff)
+        return jax.linear_transpose(join, diff)([jnp.zeros(leaf.shape, leaf.dtype) for leaf in joined])
+
+    try:
+        jax.eval_shape(transposed, exact)
+    except (NotImplementedError, AssertionError) as error:
+        raise ValueError(
+            f"{type(cell).__name__}.join must be linear in z and u, such as z + u, or its gradients would be wrong: "
+            "what is not linear belongs into update."
+        ) from error
 
 
 def _state_in_words(state: State) -> str:
@@ -188,6 +210,8 @@ def check_cell(cell: Any) -> None:
     """Refuse what is not a cell's instance: most often its class, or a class that is not a dataclass."""
     if isinstance(cell, type):
         raise TypeError(f"pass a cell, not its class: {cell.__name__}(hidden_size).")
+    if isinstance(cell, Tracer):
+        raise TypeError("the cell must be static under jax.jit: jax.jit(partial(unroll, cell)), or static_argnums=0.")
     if not isinstance(cell, Cell):
         raise TypeError(f"the first argument of unroll must be a lstm_jax.Cell, got {type(cell).__name__}.")
     name = type(cell).__name__

@@ -29,7 +29,7 @@ from lstm_jax.driver.reverse_only import in_our_words, reverse_only
 from lstm_jax.driver.watched import unroll_watched, watching
 from lstm_jax.kernels.cudnn import unroll_cudnn
 from lstm_jax.kernels.cudnn_limits import can_run
-from lstm_jax.options import one_of, positive
+from lstm_jax.options import names, one_of, positive, yes_or_no
 
 VJPS = ("hoisted", "autodiff")
 WATCHED = "watched"
@@ -120,7 +120,8 @@ def unroll(
       reverse: run from each row's last step to its first; outputs keep the original order of time.
       key: for dropout and its like; None is evaluation. Draws depend on the key, the step's number in this call and
         the row's number, not on ``chunk`` or the layout over devices: give each call of a streamed sequence its own.
-      chunk: steps worked on at a time. It changes speed and memory, never the result; "auto" chooses from the shapes.
+      chunk: steps worked on at a time; "auto" chooses from the shapes. It changes speed and memory, never the result,
+        as long as the cell's ``project`` looks at each step alone.
       remat: keep only the state at the chunks' boundaries for the backward pass, and compute the rest again.
       vjp: "hoisted" carries only the state's cotangents backwards and forms each weight's gradient once a chunk;
         "autodiff" is a plain scan differentiated by JAX: slower, the one for forward mode (`jax.jvp`, `jax.jacfwd`).
@@ -146,8 +147,10 @@ def unroll(
     check_cell(cell)
     one_of("vjp", vjp, VJPS)
     one_of("backend", backend, BACKENDS)
-    if chunk != "auto":
+    if not isinstance(chunk, str) or chunk != "auto":
         positive('chunk, if not "auto",', chunk)
+    yes_or_no("reverse", reverse)
+    yes_or_no("remat", remat)
     key = None if key is None else check_key(key)
     xs = jnp.asarray(xs)
     batch = check_inputs(cell, params, xs)
@@ -156,15 +159,15 @@ def unroll(
     lengths = None if lengths is None else check_lengths(lengths, xs, batch)
     mask = None if mask is None else check_steps("mask", mask, xs, batch)
     resets = None if resets is None else check_steps("resets", resets, xs, batch)
-    collect = (collect,) if isinstance(collect, str) else tuple(collect)
+    collect = (collect,) if isinstance(collect, str) else names("collect", collect, "gates")
     if watching():
         vjp = WATCHED
     if vjp == "hoisted":
         params, xs, state = reverse_only((params, xs, state))
     plan = Plan(
-        reverse=bool(reverse),
+        reverse=reverse,
         chunk=None if isinstance(chunk, str) else int(chunk),
-        remat=bool(remat),
+        remat=remat,
         vjp=vjp,
         backend=backend,
         masked=mask is not None,
@@ -184,6 +187,8 @@ def step(cell: Cell, params: Params, x: Array, state: State | None = None) -> tu
     """
     check_cell(cell)
     x = jnp.asarray(x)
+    if x.ndim < cell.feature_axes:
+        raise ValueError(f"x must be one step, [*batch, features] without a time axis, but has shape {list(x.shape)}.")
     batch = check_inputs(cell, params, x[None])
     initial = cell.initial_state(params, batch)
     state = initial if state is None else check_state(cell, state, initial)

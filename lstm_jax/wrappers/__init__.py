@@ -7,11 +7,14 @@ from lstm_jax.wrappers.output_norm import OutputNorm
 from lstm_jax.wrappers.reset_by_flag import ResetByFlag
 from lstm_jax.wrappers.residual import Highway, Residual
 from lstm_jax.wrappers.stack import Stack
+from lstm_jax.wrappers.wrapper import Around, Inside
 from lstm_jax.wrappers.zoneout import Zoneout
 
 __all__ = [
+    "Around",
     "Bidirectional",
     "Highway",
+    "Inside",
     "LearnedInitialState",
     "OutputNorm",
     "RecurrentDropout",

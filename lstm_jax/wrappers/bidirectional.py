@@ -42,6 +42,10 @@ class Bidirectional(Cell):
                 f"got {self.forward!r} and {self.backward!r}."
             )
         one_of("merge", self.merge, MERGES)
+        if self.forward.feature_axes != self.backward.feature_axes:
+            raise ValueError(
+                f"Bidirectional takes two cells of vectors, or two of images, got {self.forward!r}, {self.backward!r}."
+            )
         sizes = self.forward.output_size, self.backward.output_size
         if self.merge != "concat" and sizes[0] != sizes[1]:
             raise ValueError(

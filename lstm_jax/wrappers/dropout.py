@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from lstm_jax.cell import Array, BatchShape, Cell, Key, Params, State, fold_in, kept, row_keys
-from lstm_jax.options import one_of, rate
+from lstm_jax.options import names, one_of, rate
 from lstm_jax.wrappers.wrapper import Inside, Wrapper
 
 
@@ -97,12 +97,14 @@ class RecurrentDropout(Inside):
     def __post_init__(self) -> None:
         super().__post_init__()
         rate("rate", self.rate)
-        leaf: Any = self.cell
-        while isinstance(leaf, Wrapper):
-            leaf = leaf.cell
-        if "candidate" not in signature(leaf.update).parameters:
-            kind = type(leaf).__name__
-            raise ValueError(f"RecurrentDropout needs a cell whose update takes a candidate; that of {kind} does not.")
+        inner: Any = self.cell
+        while inner is not None:
+            if "candidate" not in signature(inner.update).parameters:
+                raise ValueError(
+                    "RecurrentDropout needs a cell whose update takes a candidate, and wrappers that pass it on; that "
+                    f"of {type(inner).__name__} does not."
+                )
+            inner = inner.cell if isinstance(inner, Wrapper) else None
 
     def project(self, params: Params, xs: Array, *, keys: Key | None = None) -> tuple[Any, Array | None]:
         zs = super().project(params, xs, keys=keys)
@@ -149,6 +151,7 @@ class WeightDrop(Inside):
     def __post_init__(self) -> None:
         super().__post_init__()
         rate("rate", self.rate)
+        names("names", self.names, "w_h")
 
     def init(self, key: Key, input_size: int) -> Params:
         params = self.cell.init(key, input_size)

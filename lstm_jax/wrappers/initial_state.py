@@ -13,6 +13,7 @@ from flax import struct
 
 from lstm_jax.cell import BatchShape, Cell, Key, Params, State
 from lstm_jax.driver.inexact import is_inexact
+from lstm_jax.wrappers.reset_by_flag import ResetByFlag
 from lstm_jax.wrappers.wrapper import Around, param_dtype
 
 
@@ -32,6 +33,14 @@ class LearnedInitialState(Around):
 
     cell: Cell
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if _resets_itself(self.cell):
+            raise ValueError(
+                "LearnedInitialState goes inside of ResetByFlag, whose resets return to what is learned: "
+                "ResetByFlag(LearnedInitialState(cell))."
+            )
+
     def init(self, key: Key, input_size: int) -> InitialStateParams:
         cell = self.cell.init(key, input_size)
         own = self.cell.initial_state(cell, ())
@@ -49,3 +58,10 @@ class LearnedInitialState(Around):
             return own if learned is None else jnp.broadcast_to(learned, own.shape).astype(own.dtype)
 
         return jax.tree.map(leaf, params.initial, own, is_leaf=lambda node: node is None)
+
+
+def _resets_itself(cell: Any) -> bool:
+    """Whether it, or a part of it, is a `ResetByFlag`, whose ``step`` knows no initial state but its own cell's."""
+    if isinstance(cell, tuple):
+        return any(map(_resets_itself, cell))
+    return isinstance(cell, ResetByFlag) or (isinstance(cell, Cell) and _resets_itself(tuple(vars(cell).values())))

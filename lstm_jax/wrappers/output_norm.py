@@ -11,6 +11,7 @@ from flax import struct
 
 from lstm_jax.cell import Array, Cell, Key, Params
 from lstm_jax.cells.layer_norm import layer_norm
+from lstm_jax.options import above_zero
 from lstm_jax.wrappers.wrapper import Around, param_dtype
 
 
@@ -33,6 +34,10 @@ class OutputNorm(Around):
     cell: Cell
     epsilon: float = 1e-5
     """Added to the variance."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero("epsilon", self.epsilon)
 
     def init(self, key: Key, input_size: int) -> OutputNormParams:
         cell = self.cell.init(key, input_size)

@@ -15,7 +15,7 @@ from flax import struct
 
 from lstm_jax.cell import Array, BatchShape, Cell, Key, Params, State, fold_in, kept, row_keys
 from lstm_jax.driver.unroll import Run
-from lstm_jax.options import rate
+from lstm_jax.options import rate, yes_or_no
 
 
 @struct.dataclass
@@ -47,6 +47,9 @@ class Stack(Cell):
         if not isinstance(self.cells, tuple) or not self.cells or not all(isinstance(c, Cell) for c in self.cells):
             raise ValueError(f"Stack takes a tuple of cells, such as Stack((LSTM(64), LSTM(64))), got {self.cells!r}.")
         rate("dropout", self.dropout)
+        yes_or_no("variational", self.variational)
+        if len({cell.feature_axes for cell in self.cells}) > 1:
+            raise ValueError(f"Stack takes cells of vectors alone, or of images alone, got {self.cells!r}.")
 
     @property
     def output_size(self) -> int:

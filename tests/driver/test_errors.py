@@ -22,6 +22,7 @@ from lstm_jax import (
     unroll,
 )
 from lstm_jax.adapters.linen import Recurrent
+from lstm_jax.cells import ConvLSTM, LayerNormLSTM, PeepholeLSTM
 from lstm_jax.initializers import dense
 
 T, B, D, H = 7, 3, 2, 4
@@ -68,6 +69,30 @@ class Untraceable(LSTM):
         return super().init(jax.random.key(int(jax.random.key_data(key)[1])), input_size)
 
 
+def images(size):
+    cell = ConvLSTM(2, (4, 4))
+    return unroll(cell, cell.init(jax.random.key(0), 1), jnp.ones((T, B, *size, 1)))
+
+
+def joined(join):
+    """A cell with this ``join``."""
+
+    @dataclass(frozen=True)
+    class Mine(LSTM):
+        def join(self, z, u):
+            return join(z, u)
+
+    return Mine(H)
+
+
+@pytest.mark.parametrize(
+    "join", [lambda z, u: z - u / 3 + 1, lambda z, u: jnp.roll(jnp.where(jnp.arange(16) < 3, z, z + u), 1)]
+)
+def test_any_linear_join_is_taken(join):
+    cell = joined(join)
+    run(cell, PARAMS)
+
+
 @pytest.mark.parametrize(
     "wrong, parts",
     [
@@ -97,6 +122,19 @@ class Untraceable(LSTM):
         (lambda: run(chunk=0), ["chunk", "must be a whole number of at least 1, got 0"]),
         (lambda: run(chunk="fast"), ['chunk, if not "auto", must be a whole number', "got 'fast'"]),
         (lambda: run(collect=("gate",)), ["'gate'", "did you mean 'gates'", "'c'"]),
+        (lambda: run(collect=5), ["collect must be a tuple of names, such as ('gates',), got 5"]),
+        (lambda: run(remat="no"), ["remat must be True or False", "got 'no'"]),
+        (lambda: jax.jit(lambda r: run(reverse=r))(True), ["reverse must be True or False, known before"]),
+        (lambda: step(ConvLSTM(2, (4, 4)), None, jnp.ones((4, 1))), ["one step, [*batch, features]", "[4, 1]"]),
+        (lambda: images((1, 1)), ["images of [1, 1]", "space=(4, 4)"]),
+        (lambda: images((4, 5)), ["images of [4, 5]", "space=(4, 4)"]),
+        (lambda: Stack((CELL, ConvLSTM(2, (4,)))), ["cells of vectors alone, or of images alone"]),
+        (lambda: Bidirectional(CELL, ConvLSTM(2, (4,))), ["two cells of vectors, or two of images"]),
+        (lambda: PeepholeLSTM(4, without="io"), ["without must be a tuple of names, such as ('f',), got 'io'"]),
+        (lambda: LayerNormLSTM(4, epsilon=-1.0), ["epsilon must be above 0, got -1.0"]),
+        (lambda: run(joined(lambda z, u: jnp.tanh(z + u))), ["Mine.join must be linear in z and u, such as z + u"]),
+        (lambda: run(joined(lambda z, u: z * u)), ["Mine.join must be linear"]),
+        (lambda: run(joined(lambda z, u: jnp.where(z > 0, z, u))), ["Mine.join must be linear"]),
         (lambda: Stack(()), ["a tuple of cells", "Stack((LSTM(64), LSTM(64)))", "got ()"]),
         (lambda: Stack(CELL), ["a tuple of cells", "got LSTM(hidden_size=4"]),
         (lambda: Stack((LSTM,)), ["a tuple of cells", "LSTM'"]),
@@ -123,6 +161,7 @@ def test_wrong_arguments(wrong, parts):
     "wrong, part",
     [
         (lambda: run(cell=LSTM), "pass a cell, not its class: LSTM(hidden_size)"),
+        (lambda: jax.jit(lambda c: unroll(c, PARAMS, XS))(1.0), "the cell must be static under jax.jit"),
         (lambda: run(cell="lstm"), "must be a lstm_jax.Cell, got str"),
         (lambda: run(cell=NotFrozen()), "@dataclass(frozen=True)"),
         (

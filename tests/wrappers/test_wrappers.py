@@ -1,6 +1,7 @@
 """What each wrapper does to a cell, against its paper's equations in NumPy, draws included."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +10,11 @@ import pytest
 
 from harness import B, D, T, assert_equal, sequence
 from lstm_jax import GRU, LSTM, Bidirectional, Elman, ResetBeforeGRU, Stack, step, unroll
-from lstm_jax.cell import bernoulli
+from lstm_jax.cell import Cell, bernoulli
 from lstm_jax.cells import CIFG, MGU, ConvLSTM
 from lstm_jax.wrappers import (
     Highway,
+    Inside,
     LearnedInitialState,
     OutputNorm,
     RecurrentDropout,
@@ -220,6 +222,25 @@ def test_weight_drop():
     np.testing.assert_array_equal(np.asarray(gradient.w_h) == 0, kept == 0)
 
 
+@pytest.mark.parametrize("between", [Zoneout, partial(VariationalDropout, inputs=0.2)])
+def test_weight_drop_reaches_through_other_wrappers(between):
+    cell = WeightDrop(between(CELL), rate=0.5)
+    params, xs, _ = sequence(cell)
+    prepared = drawn_by(cell, params, xs)["params"]
+    weights = getattr(prepared, "cell", prepared).w_h
+    assert 0.3 < np.mean(np.asarray(weights) == 0) < 0.7
+
+
+@dataclasses.dataclass(frozen=True)
+class Keeps(Inside):
+    """A wrapper of one's own that knows nothing of candidates."""
+
+    cell: Cell
+
+    def update(self, params, a, state):
+        return self.cell.update(params, a, state)
+
+
 class DropsInputWeights(LSTM):
     """Drops from the key itself that it is given."""
 
@@ -298,7 +319,23 @@ MISTAKES = {
     ),
     "candidate": (
         lambda: RecurrentDropout(WeightDrop(Elman(4))),
-        "RecurrentDropout needs a cell whose update takes a candidate; that of Elman does not.",
+        "RecurrentDropout needs a cell whose update takes a candidate, and wrappers that pass it on; that of Elman "
+        "does not.",
+    ),
+    "candidate-of-a-wrapper": (
+        lambda: RecurrentDropout(Keeps(LSTM(4))),
+        "RecurrentDropout needs a cell whose update takes a candidate, and wrappers that pass it on; that of Keeps "
+        "does not.",
+    ),
+    "resets-inside": (
+        lambda: LearnedInitialState(Stack((Residual(ResetByFlag(LSTM(4))),))),
+        "LearnedInitialState goes inside of ResetByFlag, whose resets return to what is learned: "
+        "ResetByFlag(LearnedInitialState(cell)).",
+    ),
+    "epsilon": (lambda: OutputNorm(LSTM(4), epsilon=0.0), "epsilon must be above 0, got 0.0."),
+    "lone-name": (
+        lambda: WeightDrop(LSTM(4), names="w_h"),
+        "names must be a tuple of names, such as ('w_h',), got 'w_h'.",
     ),
     "names": (
         lambda: WeightDrop(LSTM(4), names=("w_hh",)).init(KEY, 5),

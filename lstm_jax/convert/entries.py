@@ -66,11 +66,9 @@ def check_entries(whose: str, cell: Cell, found: Mapping[str, Any], expected: Ma
             f"{whose} {wrong}, for {brief(cell)}: its settings, or its kind, must be those that the arrays were made "
             "with."
         )
-    wrong = [
-        f"{name} of dtype {_dtype(array)}" for name, array, like in both if _is_float(like) and not _is_real(array)
-    ]
-    if wrong:
-        raise ValueError(f"{whose} has {', '.join(wrong)} where real numbers are needed, for {brief(cell)}.")
+    cast = [f"{name} of dtype {_dtype(array)}" for name, array, like in both if _is_float(like) and not _is_real(array)]
+    if cast:
+        raise ValueError(f"{whose} has {', '.join(cast)} where real numbers are needed, for {brief(cell)}.")
 
 
 def check_params(cell: Cell, params: Params, input_size: int | None = None) -> None:

@@ -100,7 +100,8 @@ def _inputs(
     one = input_size if isinstance(input_size, tuple) else (input_size,)
     if len(one) != cell.feature_axes:
         raise ValueError(
-            f"input_size must be {cell.feature_axes} numbers, the shape of one row of inputs, got {one}, for {brief(cell)}."
+            f"input_size must be {cell.feature_axes} numbers, the shape of one row of inputs, got {one}, "
+            f"for {brief(cell)}."
         )
     space = _space(cell)
     if one[:-1] != space:

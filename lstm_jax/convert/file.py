@@ -60,7 +60,8 @@ def load_params(cell: Cell, path: str | Path, input_size: int) -> Params:
 
     Raises:
       ValueError: an entry is missing, not expected or of another shape than ``cell.init`` makes, it holds no
-        floating-point numbers where the parameter does, or it has 64 bits while JAX has 32; or the file is no safetensors file.
+        floating-point numbers where the parameter does, or it has 64 bits while JAX has 32; or the file is no
+        safetensors file.
     """
     require_cell(cell)
     safetensors = _safetensors("safetensors")

@@ -126,13 +126,11 @@ def to_keras_file(cell: Cell, params: Params, path: str | Path, layers: str | Se
         weights = to_keras(cell, params, bias=len(datasets) != 2 * len(_leaves(cell)))
         if len(datasets) != len(weights):
             raise ValueError(
-                f"{path} has {len(datasets)} arrays in {layers!r} where {len(weights)} come from {brief(cell)}."
+                f"{path} has {len(datasets)} arrays in {layers!r} where {len(weights)} are needed, for {brief(cell)}."
             )
         found = {dataset.name: dataset for dataset in datasets}
         if len(found) != len(datasets):
-            raise ValueError(
-                f"layers names a layer of {path} twice, which can hold one set of weights, got {layers!r}."
-            )
+            raise ValueError(f"layers must name different layers of {path}, each once, got {layers!r}.")
         check_entries(str(path), cell, found, dict(zip(found, weights, strict=True)))
         for dataset, array in zip(datasets, weights, strict=True):
             dataset[...] = array

@@ -142,7 +142,8 @@ def read_onnx(model: Any) -> tuple[RecurrentNode, ...]:
       model: the path of a file, or an `onnx.ModelProto`.
 
     Raises:
-      ValueError: as `read_node`; also where the file is no model, or a weight is no initializer of the graph, but computed in it.
+      ValueError: as `read_node`; also where the file is no model, or a weight is no initializer of the graph, but
+        computed in it.
     """
     onnx = onnx_package()
     graph = (_load(onnx, model) if isinstance(model, str | Path) else model).graph
@@ -152,14 +153,16 @@ def read_onnx(model: Any) -> tuple[RecurrentNode, ...]:
 
 def _load(onnx: Any, path: str | Path) -> Any:
     # By the ending of its name a file may also be text or JSON.
-    errors = [importlib.import_module(f"google.protobuf.{name}") for name in ("message", "text_format", "json_format")]
+    parsers = [importlib.import_module(f"google.protobuf.{name}") for name in ("message", "text_format", "json_format")]
+    wrong: tuple[type[Exception], ...] = (UnicodeDecodeError, *(parser.Error for parser in parsers))
+    sentence = f"{path} is no ONNX file: write one with onnx.save or torch.onnx.export."
     try:
         model = onnx.load(str(path))
-    except (*(module.Error for module in errors), UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no ONNX file: write one with onnx.save or torch.onnx.export.") from error
+    except wrong as error:
+        raise ValueError(sentence) from error
     # An empty file is a message without fields.
     if not model.ir_version:
-        raise ValueError(f"{path} is no ONNX file: write one with onnx.save or torch.onnx.export.")
+        raise ValueError(sentence)
     return model
 
 

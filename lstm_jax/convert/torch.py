@@ -64,7 +64,8 @@ def from_torch(cell: Cell, state_dict: Mapping[str, Any], *, prefix: str = "") -
     first = arrays.get("weight_ih_l0")
     if first is None:
         others = [name.removesuffix("weight_ih_l0") for name in state_dict if name.endswith("weight_ih_l0")]
-        hint = f"pass {' or '.join(f'prefix="{other}"' for other in others)}" if others else "pass an RNN module's"
+        prefixes = " or ".join(f'prefix="{other}"' for other in others)
+        hint = f"pass {prefixes or 'that of an nn.LSTM, nn.GRU or nn.RNN'}"
         raise ValueError(f"{whose} has no weight_ih_l0 [G*H, D]; it has {', '.join(arrays) or 'no entries'}: {hint}.")
     if first.ndim != 2:
         raise ValueError(f"{whose} has weight_ih_l0 {list(first.shape)} where [G*H, D] is needed.")

@@ -63,8 +63,8 @@ def check_entries(whose: str, cell: Cell, found: Mapping[str, Any], expected: Ma
     if any(told.values()):
         wrong = "; ".join(f"{verb} {', '.join(names)}" for verb, names in told.items() if names)
         raise ValueError(
-            f"{whose} {wrong}, for {brief(cell)}: its settings, or its kind, must be those that the arrays were made "
-            "with."
+            f"{whose} {wrong}, for {brief(cell)}: its kind, its settings and the input size must be those that the "
+            "arrays were made with."
         )
     cast = [f"{name} of dtype {_dtype(array)}" for name, array, like in both if _is_float(like) and not _is_real(array)]
     if cast:
@@ -74,13 +74,14 @@ def check_entries(whose: str, cell: Cell, found: Mapping[str, Any], expected: Ma
 def check_params(cell: Cell, params: Params, input_size: int | None = None) -> None:
     """Refuse parameters that ``cell.init(key, input_size)`` would not make; None: of the size that they show."""
     like = shapes_of(cell, input_size_of(params) if input_size is None else input_size)
-    check_entries("params", cell, named(params), named(like))
+    found, expected = named(params), named(like)
     # A dict may have the same names.
-    if jax.tree.structure(params) != jax.tree.structure(like):
+    if found.keys() == expected.keys() and jax.tree.structure(params) != jax.tree.structure(like):
         raise ValueError(
-            f"params have the right arrays in other containers, {_kind(params)} where {_kind(like)} is needed, for "
+            f"params have the right names in other containers, {_kind(params)} where {_kind(like)} is needed, for "
             f"{brief(cell)}: put them in what cell.init returns, or read them with load_params."
         )
+    check_entries("params", cell, found, expected)
 
 
 def input_size_of(params: Params) -> int:

@@ -115,9 +115,7 @@ def test_no_randomness_and_no_step_of_both_directions():
 
 def test_what_does_not_fit_is_named():
     params = parameters(LSTM(4))
-    with pytest.raises(
-        ValueError, match=r"params has w_x \[3, 16\] where \[7, 16\] is needed, for LSTM\(4\): its settings"
-    ):
+    with pytest.raises(ValueError, match=r"params has w_x \[3, 16\] where \[7, 16\] is needed, for LSTM\(4\): "):
         export_unroll(LSTM(4), params, 7)
     with pytest.raises(ValueError, match="input_size must be 3 numbers"):
         export_step(CELLS["images"], parameters(CELLS["images"]), D)

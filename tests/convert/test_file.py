@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_named(tmp_path):
     path = tmp_path / "params.safetensors"
     save_params(filled_params(LSTM(4)), path)
     with pytest.raises(
-        ValueError, match=rf"params\.safetensors has w_x \[{D}, 16\] where \[7, 16\] is needed, for LSTM\(4\)"
+        ValueError, match=rf"\.safetensors has w_x \[{D}, 16\] where \[7, 16\] is needed, for LSTM\(4\)"
     ):
         load_params(LSTM(4), path, 7)
     with pytest.raises(ValueError, match=rf"has w_x \[{D}, 16\] where \[{D}, 12\] is needed, .*, for LSTM\(3\)"):
@@ -112,7 +112,7 @@ def test_what_cannot_be_saved_is_named(params, sentence, tmp_path):
         save_params(params, path)
     with pytest.raises(ValueError, match="value is no array, but str: pass parameters, and then the path"):
         save_params(str(path), params)
-    with pytest.raises(FileNotFoundError, match="There is no folder .*none: make it"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*none: make it"):
         save_params({"w": np.ones(2)}, tmp_path / "none" / "params.safetensors")
     assert not list(tmp_path.iterdir())
 

@@ -72,9 +72,7 @@ def test_what_does_not_fit_is_named():
     tree = to_nnx(LSTM(H), filled_params(LSTM(H), D))
     with pytest.raises(ValueError, match=r"tree has dense_i\.kernel \[4, 20\] where \[4, 12\] is needed, dense_h"):
         from_nnx(LSTM(3), tree)
-    with pytest.raises(
-        ValueError, match=r"lacks dense_i\.bias \[15\]; has, not expected, dense_h\.bias \[20\]; has dense_i"
-    ):
+    with pytest.raises(ValueError, match=r"lacks dense_i\.bias \[15\]; has, not expected, dense_h\.bias \[20\]; has"):
         from_nnx(GRU(H), tree)
     with pytest.raises(ValueError, match=r"tree has no dense_i\.kernel"):
         from_nnx(GRU(H), {})
@@ -97,7 +95,7 @@ def test_parameters_of_another_kind_are_refused(params):
         params = filled_params(Stack((LSTM(H),)), D)
     elif params == "dict":
         params = vars(filled_params(LSTM(H), D))
-    with pytest.raises(ValueError, match=r"^params (lacks w_x|have the right arrays in other containers).*LSTM\(5\)"):
+    with pytest.raises(ValueError, match=r"^params (lacks w_|have the right names in other containers).*LSTM\(5\)"):
         to_nnx(LSTM(H), params)
     with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
         to_nnx(LSTM, params)

@@ -130,9 +130,7 @@ def test_parameters_that_need_gradients():
 def test_entries_that_do_not_fit_are_named():
     cell, theirs = pair("lstm", 2)
     state = theirs.state_dict()
-    with pytest.raises(
-        ValueError, match=r"weight_ih_l0 \[20, 3\] where \[16, 3\] is needed, .*, for Stack\(\(LSTM\(4\), LSTM\(4\)\)\)"
-    ):
+    with pytest.raises(ValueError, match=r"weight_ih_l0 \[20, 3\] where \[16, 3\] is needed, .*, for Stack\("):
         from_torch(Stack((LSTM(4), LSTM(4))), state)
     with pytest.raises(ValueError, match=r"has, not expected, weight_ih_l1 \[20, 5\], .*bias_hh_l1 \[20\], for"):
         from_torch(LSTM(H), state)

@@ -156,7 +156,7 @@ def test_refused(cell, message):
 def test_parameters_of_another_cell():
     with pytest.raises(ValueError, match="params"):
         write_onnx(LSTM(4), LSTM(5).init(jax.random.key(0), D))
-    with pytest.raises(ValueError, match=r"params has, not expected, b_hn \[12\]; has w_x .*, for LSTM\(4\)"):
+    with pytest.raises(ValueError, match=r"params has, not expected, b_hn \[4\]; has w_x .*, for LSTM\(4\)"):
         write_onnx(LSTM(4), GRU(4).init(jax.random.key(0), D))
     with pytest.raises(ValueError, match=r"params lacks w_x .*, for LSTM\(4\)"):
         write_onnx(LSTM(4), None)

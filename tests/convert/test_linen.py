@@ -65,9 +65,7 @@ def test_what_does_not_fit_is_named():
     tree = to_linen(LSTM(H), filled_params(LSTM(H), D))
     with pytest.raises(ValueError, match=r"tree has ii\.kernel \[4, 5\] where \[4, 3\] is needed, .* for LSTM\(3\)"):
         from_linen(LSTM(3), tree)
-    with pytest.raises(
-        ValueError, match=r'no ii\.kernel \[D, H\]; .*: pass tree\["params"\]\["cell"\]\.$'):
-    ):
+    with pytest.raises(ValueError, match=r'no ii\.kernel \[D, H\]; .*: pass tree\["params"\]\["cell"\]\.$'):
         from_linen(LSTM(H), {"params": {"cell": tree}})
     with pytest.raises(TypeError, match=r'tree must be a dict, got LSTMCell: pass variables\["params"\]'):
         from_linen(LSTM(H), nn.LSTMCell(H))

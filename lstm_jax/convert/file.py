@@ -22,6 +22,7 @@ DTYPES = {
     "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64",
     "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64", "C64": "complex64",
 }  # fmt: skip
+ARRAYS: Any = (np.ndarray, np.generic, jax.Array, int, float, complex)
 
 
 def save_params(params: Params, path: str | Path) -> None:
@@ -34,7 +35,7 @@ def save_params(params: Params, path: str | Path) -> None:
     save_file = _safetensors("safetensors.numpy").save_file
     arrays = {}
     for name, leaf in named(params).items():
-        if not isinstance(leaf, np.ndarray | np.generic | jax.Array | int | float | complex):
+        if not isinstance(leaf, ARRAYS):
             raise ValueError(f"{name} is no array, but {type(leaf).__name__}: pass parameters, and then the path.")
         # The leaf's own: JAX would say complex64 of a complex128.
         dtype = leaf.dtype if hasattr(leaf, "dtype") else jnp.result_type(leaf)

@@ -19,10 +19,15 @@ import jax.numpy as jnp
 from jax import export
 
 from lstm_jax.cell import Array, Cell, Params
-from lstm_jax.convert.entries import check_params, named
+from lstm_jax.cells.conv_lstm import ConvLSTM
+from lstm_jax.convert.entries import brief, check_params, named, require_cell
 from lstm_jax.driver import step, unroll
+from lstm_jax.options import one_of, positive
+from lstm_jax.wrappers import Bidirectional, Stack
+from lstm_jax.wrappers.wrapper import Wrapper
 
 Platforms = Sequence[str] | None
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 def export_unroll(
@@ -43,8 +48,11 @@ def export_unroll(
       platforms: what it can run on, such as ``("cpu", "cuda")``; None: what this process runs on.
 
     Raises:
-      ValueError: the parameters are not the cell's for this input size.
+      ValueError: the parameters are not the cell's for this input size, or an argument is none of the above.
     """
+    require_cell(cell)
+    if steps is not None:
+        positive("steps", steps)
 
     def program(xs: Array, lengths: Array, state: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
         like = cell.initial_state(params, (xs.shape[1],))
@@ -88,14 +96,33 @@ def _inputs(
     cell: Cell, params: Params, input_size: int | tuple[int, ...], rows: Any
 ) -> tuple[jax.ShapeDtypeStruct, dict[str, Any]]:
     """The shapes of one step's inputs and of the state."""
+    require_cell(cell)
     one = input_size if isinstance(input_size, tuple) else (input_size,)
     if len(one) != cell.feature_axes:
         raise ValueError(
-            f"input_size must be {cell.feature_axes} numbers, the shape of one row of inputs to {cell!r}, got {one}."
+            f"input_size must be {cell.feature_axes} numbers, the shape of one row of inputs, got {one}, "
+            f"for {brief(cell)}."
         )
+    space = _space(cell)
+    if one[:-1] != space:
+        raise ValueError(f"input_size must begin with the cell's space {space}, got {one}, for {brief(cell)}.")
     check_params(cell, params, one[-1])
     x = jax.ShapeDtypeStruct((rows, *one), cell.compute_dtype(params))
     return x, named(jax.eval_shape(lambda: cell.initial_state(params, (rows,))))
+
+
+def _space(cell: Any) -> tuple[int, ...]:
+    """The size of the images that the cell takes; empty where it takes none."""
+    while not isinstance(cell, ConvLSTM):
+        if isinstance(cell, Stack):
+            cell = cell.cells[0]
+        elif isinstance(cell, Bidirectional):
+            cell = cell.forward
+        elif isinstance(cell, Wrapper):
+            cell = cell.cell
+        else:
+            return ()
+    return cell.space
 
 
 def _nested(like: Any, state: dict[str, Array]) -> Any:
@@ -103,4 +130,9 @@ def _nested(like: Any, state: dict[str, Array]) -> Any:
 
 
 def _export(program: Callable, arguments: tuple, platforms: Platforms) -> export.Exported:
+    if isinstance(platforms, str):
+        known = ", ".join(map(repr, PLATFORMS))
+        raise ValueError(f"platforms must be a tuple of some of {known}, such as ('cpu',), got {platforms!r}.")
+    for platform in platforms or ():
+        one_of("platforms", platform, PLATFORMS)
     return export.export(jax.jit(program), platforms=platforms)(*arguments)

@@ -32,7 +32,17 @@ from lstm_jax.cells.conv_lstm import ConvLSTM, ConvLSTMParams
 from lstm_jax.cells.elman import IRNN, Elman
 from lstm_jax.cells.gru import GRU, GRUParams, ResetBeforeGRU
 from lstm_jax.cells.lstm import LSTM
-from lstm_jax.convert.entries import check_entries, check_params, own, plain, refuse_bias, shape, swap
+from lstm_jax.convert.entries import (
+    brief,
+    check_entries,
+    check_params,
+    own,
+    plain,
+    refuse_bias,
+    require_cell,
+    shape,
+    swap,
+)
 from lstm_jax.wrappers.bidirectional import Bidirectional, BothDirections
 from lstm_jax.wrappers.stack import Stack, StackParams
 
@@ -48,13 +58,17 @@ def from_keras(cell: Cell, weights: Sequence[Any]) -> Params:
 
     Raises:
       ValueError: a weight is missing, not expected or of another shape, or Keras has no such cell.
+      TypeError: ``weights`` is no list of arrays, as a layer itself.
     """
+    require_cell(cell)
     leaves = _leaves(cell)
+    if not isinstance(weights, Sequence) or isinstance(weights, str):
+        raise TypeError(f"weights must be a list of arrays, got {type(weights).__name__}: pass layer.get_weights().")
     with_bias = len(weights) == 3 * len(leaves)
     if not with_bias and len(weights) != 2 * len(leaves):
         raise ValueError(
-            f"weights holds {len(weights)} arrays, but {cell!r} needs {3 * len(leaves)} ({', '.join(WEIGHTS)} of each "
-            f"layer and direction), or {2 * len(leaves)} without biases."
+            f"weights holds {len(weights)} arrays where {3 * len(leaves)} ({', '.join(WEIGHTS)} of each layer and "
+            f"direction), or {2 * len(leaves)} without biases, are needed, for {brief(cell)}."
         )
     names = [f"{path}{name}" for path, _ in leaves for name in WEIGHTS[: 2 + with_bias]]
     arrays = dict(zip(names, map(np.asarray, weights), strict=True))
@@ -71,9 +85,10 @@ def to_keras(cell: Cell, params: Params, *, bias: bool = True) -> list[np.ndarra
     Raises:
       ValueError: the parameters are not the cell's, or Keras has no such cell.
     """
+    require_cell(cell)
     leaves = _leaves(cell)
+    check_params(cell, params)
     own_params = _params_of(cell, params)
-    check_params(cell, params, np.shape(own_params[0].w_x)[-2])
     weights = []
     for (_, leaf), p in zip(leaves, own_params, strict=True):
         arrays = _write(leaf, p)
@@ -90,8 +105,9 @@ def from_keras_file(cell: Cell, path: str | Path, layers: str | Sequence[str]) -
     ``"layers/bidirectional"``; for a `Stack`, one for each of its layers.
 
     Raises:
-      ValueError: as in `from_keras`, or there is no such layer.
+      ValueError: as in `from_keras`, there is no such layer, or the file is none that Keras 3 wrote.
     """
+    require_cell(cell)
     with _open(path, "r") as file:
         return from_keras(cell, [np.asarray(dataset) for dataset in _datasets(file, cell, layers)])
 
@@ -104,12 +120,17 @@ def to_keras_file(cell: Cell, params: Params, path: str | Path, layers: str | Se
     Raises:
       ValueError: as in `to_keras`, there is no such layer, or its weights have other shapes.
     """
+    require_cell(cell)
     with _open(path, "r+") as file:
         datasets = _datasets(file, cell, layers)
         weights = to_keras(cell, params, bias=len(datasets) != 2 * len(_leaves(cell)))
         if len(datasets) != len(weights):
-            raise ValueError(f"{path} has {len(datasets)} arrays in {layers!r}, but {cell!r} gives {len(weights)}.")
+            raise ValueError(
+                f"{path} has {len(datasets)} arrays in {layers!r} where {len(weights)} are needed, for {brief(cell)}."
+            )
         found = {dataset.name: dataset for dataset in datasets}
+        if len(found) != len(datasets):
+            raise ValueError(f"layers must name different layers of {path}, each once, got {layers!r}.")
         check_entries(str(path), cell, found, dict(zip(found, weights, strict=True)))
         for dataset, array in zip(datasets, weights, strict=True):
             dataset[...] = array
@@ -202,7 +223,14 @@ def _open(path: str | Path, mode: str) -> Any:
         raise FileNotFoundError(
             f"There is no {path}: write it with model.save_weights, its name ending in .weights.h5."
         )
-    return h5py.File(path, mode)
+    try:
+        return h5py.File(path, mode)
+    except OSError as error:
+        if error.errno is not None:  # the system's, such as of permissions
+            raise
+        raise ValueError(
+            f"{path} is not a whole HDF5 file: it reads what model.save_weights('NAME.weights.h5') writes."
+        ) from error
 
 
 def _datasets(file: Any, cell: Cell, layers: str | Sequence[str]) -> list[Any]:
@@ -210,8 +238,13 @@ def _datasets(file: Any, cell: Cell, layers: str | Sequence[str]) -> list[Any]:
     layers = [layers] if isinstance(layers, str) else list(layers)
     count = len(cell.cells) if isinstance(cell, Stack) else 1
     if len(layers) != count:
-        raise ValueError(f"layers must name {count} of the file, as many as {cell!r} has, got {layers}.")
+        raise ValueError(f"layers must name {count} of the file, got {layers}, for {brief(cell)}.")
     groups = _recurrent_groups(file)
+    if not groups:
+        raise ValueError(
+            f"{file.filename} has no recurrent layers: only .weights.h5 files of Keras 3 with LSTM, GRU, SimpleRNN, "
+            "ConvLSTM or Bidirectional layers are read."
+        )
     datasets = []
     for layer in layers:
         fitting = [group for group, name in groups.items() if layer in (group, name)]

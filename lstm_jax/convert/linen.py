@@ -25,7 +25,7 @@ from lstm_jax.cell import Cell, DenseParams, Params
 from lstm_jax.cells.elman import IRNN, Elman
 from lstm_jax.cells.gru import GRU, GRUParams
 from lstm_jax.cells.lstm import LSTM
-from lstm_jax.convert.entries import check_entries, check_params, named, own, shape
+from lstm_jax.convert.entries import check_entries, check_params, levels_above, named, own, require_cell, shape
 
 # The gates in our order, as linen calls them, and which of its layers have a bias.
 GATES: dict[type, str] = {LSTM: "ifgo", GRU: "rzn"}
@@ -42,12 +42,17 @@ def from_linen(cell: Cell, tree: Mapping[str, Any]) -> Params:
 
     Raises:
       ValueError: an entry is missing, not expected or of another shape, or linen has no such cell.
+      TypeError: ``tree`` is no dict, as a module itself.
     """
     inputs, states = _layers(cell)
+    if not isinstance(tree, Mapping):
+        raise TypeError(f'tree must be a dict, got {type(tree).__name__}: pass variables["params"] of linen\'s cell.')
     arrays = named(tree)
     first = arrays.get(f"{inputs[0]}.kernel")
     if first is None or np.ndim(first) != 2:
-        raise ValueError(f"tree has no {inputs[0]}.kernel [D, H]; it has {', '.join(arrays) or 'no entries'}.")
+        deeper = levels_above(f"{inputs[0]}.kernel", arrays)
+        hint = f": pass {' or '.join(f'tree{keys}' for keys in deeper)}" if deeper else ""
+        raise ValueError(f"tree has no {inputs[0]}.kernel [D, H]; it has {', '.join(arrays) or 'no entries'}{hint}.")
     check_entries("tree", cell, arrays, _entries(cell, first.shape[0]))
     w_x, w_h = (np.concatenate([arrays[f"{name}.kernel"] for name in names], axis=1) for names in (inputs, states))
     b = np.concatenate([arrays[f"{name}.bias"] for name in BIASES[type(cell)]])
@@ -64,7 +69,7 @@ def to_linen(cell: Cell, params: Params) -> dict[str, dict[str, jax.Array]]:
       ValueError: the parameters are not the cell's, or linen has no such cell.
     """
     inputs, states = _layers(cell)
-    check_params(cell, params, np.shape(params.w_x)[0])
+    check_params(cell, params)
     tree: dict[str, dict[str, jax.Array]] = {}
     for names, weights in ((inputs, params.w_x), (states, params.w_h)):
         blocks = jnp.split(jnp.asarray(weights), len(names), axis=1)
@@ -78,6 +83,7 @@ def to_linen(cell: Cell, params: Params) -> dict[str, dict[str, jax.Array]]:
 
 def _layers(cell: Cell) -> tuple[list[str], list[str]]:
     """The names of linen's layers on the inputs and on the state, in the order of our gates."""
+    require_cell(cell)
     if type(cell) not in BIASES:
         raise ValueError(
             f"flax linen has no {type(cell).__name__} whose parameters can be converted: it has LSTM, GRU and Elman; "

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_jax.convert.entries import brief
 from lstm_jax.options import one_of
 
 
@@ -126,7 +127,7 @@ def onnx_activations(cell: Any, names: list[str]) -> dict[str, list]:
     rows = {row[0]: row[1:] for row in reversed(SAME)}
     for name in names:
         if name not in rows:
-            raise ValueError(f"{cell!r} uses {name!r}, which ONNX has not: it has {', '.join(rows)}.")
+            raise ValueError(f"{brief(cell)} uses {name!r}, which ONNX has not: it has {', '.join(rows)}.")
     functions, alphas, betas = zip(*(rows[name] for name in names), strict=True)
     attributes = {"activations": list(functions)}
     for key, values in (("activation_alpha", alphas), ("activation_beta", betas)):

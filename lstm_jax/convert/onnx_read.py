@@ -10,6 +10,7 @@
 ONNX's gates come in the order i, o, f, c (peepholes: i, o, f) and z, r, h; its weights are transposed, its biases two.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,12 +142,28 @@ def read_onnx(model: Any) -> tuple[RecurrentNode, ...]:
       model: the path of a file, or an `onnx.ModelProto`.
 
     Raises:
-      ValueError: as `read_node`; also where a weight is no initializer of the graph, but computed in it.
+      ValueError: as `read_node`; also where the file is no model, or a weight is no initializer of the graph, but
+        computed in it.
     """
     onnx = onnx_package()
-    graph = (onnx.load(str(model)) if isinstance(model, str | Path) else model).graph
+    graph = (_load(onnx, model) if isinstance(model, str | Path) else model).graph
     arrays = {array.name: onnx.numpy_helper.to_array(array) for array in graph.initializer}
     return tuple(read_node(node, arrays) for node in graph.node if _is_ours(node))
+
+
+def _load(onnx: Any, path: str | Path) -> Any:
+    # By the ending of its name a file may also be text or JSON.
+    parsers = [importlib.import_module(f"google.protobuf.{name}") for name in ("message", "text_format", "json_format")]
+    wrong: tuple[type[Exception], ...] = (UnicodeDecodeError, *(parser.Error for parser in parsers))
+    sentence = f"{path} is no ONNX file: write one with onnx.save or torch.onnx.export."
+    try:
+        model = onnx.load(str(path))
+    except wrong as error:
+        raise ValueError(sentence) from error
+    # An empty file is a message without fields.
+    if not model.ir_version:
+        raise ValueError(sentence)
+    return model
 
 
 def _is_ours(node: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_jax.cell import Cell, Params
 from lstm_jax.cells import CIFG, GRU, IRNN, LSTM, NIAF, NOAF, NP, Elman, PeepholeLSTM, ResetBeforeGRU
-from lstm_jax.convert.entries import check_params
+from lstm_jax.convert.entries import brief, check_params, input_size_of, require_cell
 from lstm_jax.convert.onnx_names import OPERATORS, onnx_activations, onnx_package, reorder
 from lstm_jax.wrappers import Bidirectional, Stack
 
@@ -35,13 +35,11 @@ def write_onnx(cell: Cell, params: Params, *, lengths: bool = False, initial_sta
       ImportError: the package onnx is not installed.
     """
     onnx = onnx_package()
-    if not isinstance(cell, Cell):
-        raise TypeError(f"write_onnx takes a cell, such as LSTM(64), and its parameters, got {type(cell).__name__}.")
+    require_cell(cell)
     cells = cell.cells if isinstance(cell, Stack) else (cell,)
     layers = [_layer(one) for one in cells]
-    leaves = jax.tree.leaves(params)
-    size = int(np.shape(leaves[0])[0]) if leaves and np.ndim(leaves[0]) else 1
-    check_params(cell, params, size)
+    check_params(cell, params)
+    size, leaves = input_size_of(params), jax.tree.leaves(params)
     dtypes = {jnp.dtype(leaf.dtype).name for leaf in leaves}
     dtypes |= {jnp.dtype(one.dtype).name for directions in layers for one in directions if one.dtype is not None}
     if len(dtypes) != 1 or not dtypes <= {"float32", "float64"}:
@@ -70,7 +68,7 @@ def _layer(cell: Cell) -> tuple[Any, ...]:
     if forward != backward or pair[0].hidden_size != pair[1].hidden_size:
         raise ValueError(
             "A bidirectional node of ONNX has the same operator, hidden size and options both ways, unlike "
-            f"{cell.forward!r} and {cell.backward!r}."
+            f"{brief(cell.forward)} and {brief(cell.backward)}."
         )
     return pair
 
@@ -79,11 +77,11 @@ def _node_of(cell: Any) -> tuple[str, dict[str, Any]]:
     """The operator and the attributes that both directions share; ValueError where ONNX has none."""
     kind = type(cell)
     if kind not in _WEIGHTS:
-        raise ValueError(f"ONNX has no operator for {cell!r}: it can hold {_KNOWN}.")
+        raise ValueError(f"ONNX has no operator for {brief(cell)}: it can hold {_KNOWN}.")
     onnx_activations(cell, _activations(cell))
     if issubclass(kind, PeepholeLSTM):
         if cell.without:
-            raise ValueError(f"ONNX's LSTM has all its gates, unlike {cell!r} with without={cell.without}.")
+            raise ValueError(f"ONNX's LSTM has all its gates, unlike {brief(cell)} with without={cell.without}.")
         clip = {} if cell.clip is None else {"clip": float(cell.clip)}
         return "LSTM", {"input_forget": int(cell.coupled), **clip}
     if kind in (GRU, ResetBeforeGRU):

@@ -26,7 +26,16 @@ from lstm_jax.cells.elman import IRNN, Elman
 from lstm_jax.cells.gru import GRU, GRUParams
 from lstm_jax.cells.lstm import LSTM
 from lstm_jax.cells.projected import ProjectedLSTM, ProjectedParams
-from lstm_jax.convert.entries import check_entries, check_params, own, plain, refuse_bias, shape
+from lstm_jax.convert.entries import (
+    brief,
+    check_entries,
+    check_params,
+    own,
+    plain,
+    refuse_bias,
+    require_cell,
+    shape,
+)
 from lstm_jax.wrappers.bidirectional import Bidirectional, BothDirections
 from lstm_jax.wrappers.stack import Stack, StackParams
 
@@ -43,13 +52,23 @@ def from_torch(cell: Cell, state_dict: Mapping[str, Any], *, prefix: str = "") -
 
     Raises:
       ValueError: an entry is missing, not expected or of another shape, or PyTorch has no such cell.
+      TypeError: ``state_dict`` maps no names, as a module itself.
     """
     layers = _layers(cell)
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(
+            f"state_dict must map names to tensors, got {type(state_dict).__name__}: pass module.state_dict()."
+        )
     arrays = {name.removeprefix(prefix): _array(v) for name, v in state_dict.items() if name.startswith(prefix)}
     whose = f"state_dict under {prefix!r}" if prefix else "state_dict"
     first = arrays.get("weight_ih_l0")
-    if first is None or first.ndim != 2:
-        raise ValueError(f"{whose} has no weight_ih_l0 [G*H, D]; it has {', '.join(arrays) or 'no entries'}.")
+    if first is None:
+        others = [name.removesuffix("weight_ih_l0") for name in state_dict if name.endswith("weight_ih_l0")]
+        prefixes = " or ".join(f'prefix="{other}"' for other in others)
+        hint = f"pass {prefixes or 'that of an nn.LSTM, nn.GRU or nn.RNN'}"
+        raise ValueError(f"{whose} has no weight_ih_l0 [G*H, D]; it has {', '.join(arrays) or 'no entries'}: {hint}.")
+    if first.ndim != 2:
+        raise ValueError(f"{whose} has weight_ih_l0 {list(first.shape)} where [G*H, D] is needed.")
     bias = any(name.startswith("bias_") for name in arrays)
     check_entries(whose, cell, arrays, _entries(layers, first.shape[1], bias))
     params = []
@@ -69,9 +88,9 @@ def to_torch(cell: Cell, params: Params, *, prefix: str = "", bias: bool = True)
       ValueError: the parameters are not the cell's, or PyTorch has no such cell.
     """
     layers = _layers(cell)
+    check_params(cell, params)
     inner = params.layers if isinstance(cell, Stack) else (params,)
     of_parts = [[p.forward, p.backward] if isinstance(p, BothDirections) else [p] for p in inner]
-    check_params(cell, params, np.shape(of_parts[0][0].w_x)[0])
     arrays: dict[str, np.ndarray] = {}
     for number, (parts, own_params) in enumerate(zip(layers, of_parts, strict=True)):
         for part, p, suffix in zip(parts, own_params, _suffixes(number), strict=False):
@@ -81,6 +100,7 @@ def to_torch(cell: Cell, params: Params, *, prefix: str = "", bias: bool = True)
 
 def _layers(cell: Cell) -> list[list[Cell]]:
     """The cells of each layer, one or two directions; all of them PyTorch's, and equal."""
+    require_cell(cell)
     layers = []
     for layer in cell.cells if isinstance(cell, Stack) else (cell,):
         if isinstance(layer, Bidirectional):
@@ -94,7 +114,7 @@ def _layers(cell: Cell) -> list[list[Cell]]:
         _check_cell(part)
     kinds = {(GATES[type(p)], p.hidden_size, p.output_size, getattr(p, "activation", "tanh")) for p in every}
     if len(kinds) > 1 or len({len(parts) for parts in layers}) > 1:
-        raise ValueError(f"PyTorch has layers and directions of one kind and size only, got {cell!r}.")
+        raise ValueError(f"PyTorch has layers and directions of one kind and size only, got {brief(cell)}.")
     return layers
 
 
@@ -110,7 +130,7 @@ def _check_cell(cell: Cell) -> None:
     for setting, theirs in settings.items():
         if hasattr(cell, setting) and getattr(cell, setting) not in theirs:
             known = " or ".join(map(repr, theirs))
-            raise ValueError(f"PyTorch has {setting} {known} only, but {cell!r} has {getattr(cell, setting)!r}.")
+            raise ValueError(f"PyTorch has {setting} {known} only, but {brief(cell)} has {getattr(cell, setting)!r}.")
 
 
 def _suffixes(layer: int) -> tuple[str, str]:

@@ -115,7 +115,19 @@ def test_no_randomness_and_no_step_of_both_directions():
 
 def test_what_does_not_fit_is_named():
     params = parameters(LSTM(4))
-    with pytest.raises(ValueError, match=r"params has w_x \[3, 16\] where LSTM.* needs \[7, 16\]"):
+    with pytest.raises(ValueError, match=r"params has w_x \[3, 16\] where \[7, 16\] is needed, for LSTM\(4\): "):
         export_unroll(LSTM(4), params, 7)
     with pytest.raises(ValueError, match="input_size must be 3 numbers"):
         export_step(CELLS["images"], parameters(CELLS["images"]), D)
+    with pytest.raises(ValueError, match=r"input_size must begin with the cell's space \(4, 3\), got \(4, 4, 3\)"):
+        export_step(Residual(CELLS["images"]), parameters(CELLS["images"]), (4, 4, D))
+    with pytest.raises(ValueError, match=r"platforms must be a tuple of some of 'cpu', .*, got 'cpu'"):
+        export_step(LSTM(4), params, D, platforms="cpu")
+    with pytest.raises(ValueError, match=r"platforms='gpu' is not known: .*'cpu', 'cuda', 'rocm', 'tpu'"):
+        export_step(LSTM(4), params, D, platforms=("cpu", "gpu"))
+    for steps in (0, 2.5, "3", True):
+        with pytest.raises(ValueError, match="steps must be a whole number of at least 1"):
+            export_unroll(LSTM(4), params, D, steps=steps)
+    for export in (export_unroll, export_step, export_initial_state):
+        with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+            export(LSTM, params, D)

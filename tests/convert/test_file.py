@@ -10,6 +10,8 @@ import pytest
 
 from harness import D, filled_params
 from lstm_jax import GRU, LSTM, Bidirectional, Stack
+from lstm_jax.cells import ConvLSTM
+from lstm_jax.convert.entries import brief
 from lstm_jax.convert.file import load_params, save_params
 from table import CELLS, WRAPPERS
 
@@ -72,11 +74,13 @@ def test_the_file_holds_dotted_names_and_untransposed_arrays(tmp_path):
 def test_what_does_not_fit_is_named(tmp_path):
     path = tmp_path / "params.safetensors"
     save_params(filled_params(LSTM(4)), path)
-    with pytest.raises(ValueError, match=rf"params\.safetensors has w_x \[{D}, 16\] where LSTM.* needs \[7, 16\]"):
+    with pytest.raises(
+        ValueError, match=rf"\.safetensors has w_x \[{D}, 16\] where \[7, 16\] is needed, for LSTM\(4\)"
+    ):
         load_params(LSTM(4), path, 7)
-    with pytest.raises(ValueError, match=rf"has w_x \[{D}, 16\] where LSTM\(hidden_size=3.* needs \[{D}, 12\]"):
+    with pytest.raises(ValueError, match=rf"has w_x \[{D}, 16\] where \[{D}, 12\] is needed, .*, for LSTM\(3\)"):
         load_params(LSTM(3), path, D)
-    with pytest.raises(ValueError, match=r"missing: layers\.0\.w_x \[5, 16\].*; not expected: .*w_h \[4, 16\]"):
+    with pytest.raises(ValueError, match=r"lacks layers\.0\.w_x \[5, 16\], .*; has, not expected, .*w_h \[4, 16\]"):
         load_params(Stack((LSTM(4),)), path, D)
 
 
@@ -89,8 +93,46 @@ def test_a_damaged_file_is_refused_and_a_failed_save_keeps_the_old_one(tmp_path)
     assert_same(load_params(LSTM(4), path, D), params)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(ValueError, match="is not a whole safetensors file"):
+    with pytest.raises(ValueError, match=r"is no whole safetensors file \("):
         load_params(LSTM(4), path, D)
+
+
+@pytest.mark.parametrize(
+    "params, sentence",
+    [
+        ({"w": jnp.ones(3), "name": "lstm"}, "name is no array, but str"),
+        ({"cell": LSTM(4)}, "cell is no array, but LSTM"),
+        ({"w": np.ones(2, "complex128")}, "w has dtype complex128, which safetensors cannot hold"),
+        (None, "params hold no arrays"),
+    ],
+)
+def test_what_cannot_be_saved_is_named(params, sentence, tmp_path):
+    path = tmp_path / "params.safetensors"
+    with pytest.raises(ValueError, match=sentence):
+        save_params(params, path)
+    with pytest.raises(ValueError, match="value is no array, but str: pass parameters, and then the path"):
+        save_params(str(path), params)
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*none: make it"):
+        save_params({"w": np.ones(2)}, tmp_path / "none" / "params.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool", "complex64"])
+def test_dtypes_that_the_cell_has_not_are_refused(dtype, tmp_path):
+    path = tmp_path / "params.safetensors"
+    params = filled_params(LSTM(4))
+    save_params(params.replace(b=params.b.astype(dtype)), path)
+    with pytest.raises(ValueError, match=f"has b of dtype {dtype} where .*, for LSTM"):
+        load_params(LSTM(4), path, D)
+    with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+        load_params(LSTM, path, D)
+
+
+def test_cells_in_brief():
+    cell = Stack((LSTM(4, forget_bias=2.0), Bidirectional(GRU(3), GRU(3), merge="sum")), dropout=0.5)
+    told = "Stack((LSTM(4, forget_bias=2.0), Bidirectional(GRU(3), GRU(3), merge='sum')), dropout=0.5)"
+    assert brief(cell) == told
+    assert brief(Stack((ConvLSTM(2, (4, 3)),))) == "Stack((ConvLSTM(2, (4, 3)),))"
 
 
 def test_two_leaves_of_one_name_are_refused(tmp_path):

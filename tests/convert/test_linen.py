@@ -63,16 +63,32 @@ def test_to_linen(kind):
 
 def test_what_does_not_fit_is_named():
     tree = to_linen(LSTM(H), filled_params(LSTM(H), D))
-    with pytest.raises(ValueError, match=r"tree has ii\.kernel \[4, 5\] where LSTM\(hidden_size=3.* needs \[4, 3\]"):
+    with pytest.raises(ValueError, match=r"tree has ii\.kernel \[4, 5\] where \[4, 3\] is needed, .* for LSTM\(3\)"):
         from_linen(LSTM(3), tree)
-    with pytest.raises(ValueError, match=r"tree has no ii\.kernel \[D, H\]; it has cell\.hf\.bias"):
-        from_linen(LSTM(H), {"cell": tree})
-    with pytest.raises(ValueError, match=r"missing: hg\.bias \[5\]; not expected: hx\.bias \[5\]"):
+    with pytest.raises(ValueError, match=r'no ii\.kernel \[D, H\]; .*: pass tree\["params"\]\["cell"\]\.$'):
+        from_linen(LSTM(H), {"params": {"cell": tree}})
+    with pytest.raises(TypeError, match=r'tree must be a dict, got LSTMCell: pass variables\["params"\]'):
+        from_linen(LSTM(H), nn.LSTMCell(H))
+    with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+        from_linen(LSTM, tree)
+    with pytest.raises(ValueError, match=r"tree lacks hg\.bias \[5\]; has, not expected, hx\.bias \[5\]"):
         from_linen(LSTM(H), tree | {"hg": {"kernel": tree["hg"]["kernel"]}, "hx": {"bias": np.zeros(H)}})
     with pytest.raises(ValueError, match="has no ResetBeforeGRU"):
         from_linen(ResetBeforeGRU(H), tree)
     with pytest.raises(ValueError, match="one by one"):
         to_linen(Stack((LSTM(H),)), None)
-    with pytest.raises(ValueError, match=r"params has w_x \[4, 20\] where LSTM.* needs \[4, 16\]"):
+    with pytest.raises(ValueError, match=r"params has w_x \[4, 20\] where \[4, 16\] is needed"):
         to_linen(LSTM(4), filled_params(LSTM(H), D))
     assert jnp.ndim(tree["hf"]["bias"]) == 1
+
+
+@pytest.mark.parametrize("params", [None, {}, {"w_x": jnp.ones((D, 4 * H))}, "w", Stack((GRU(H),)), "stack", "dict"])
+def test_parameters_of_another_kind_are_refused(params):
+    if params == "stack":
+        params = filled_params(Stack((LSTM(H),)), D)
+    elif params == "dict":
+        params = vars(filled_params(LSTM(H), D))
+    with pytest.raises(ValueError, match=r"^params (lacks w_|have the right names in other containers).*LSTM\(5\)"):
+        to_linen(LSTM(H), params)
+    with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+        to_linen(LSTM, params)

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 
 from harness import assert_equal, filled, filled_params
-from lstm_jax import GRU, LSTM, Elman, ResetBeforeGRU, unroll
+from lstm_jax import GRU, LSTM, Elman, ResetBeforeGRU, Stack, unroll
 from lstm_jax.convert.nnx import from_nnx, to_nnx
 
 T, B, D, H = 6, 3, 4, 5
@@ -70,11 +70,32 @@ def test_to_nnx(kind):
 
 def test_what_does_not_fit_is_named():
     tree = to_nnx(LSTM(H), filled_params(LSTM(H), D))
-    with pytest.raises(ValueError, match=r"tree has dense_i\.kernel \[4, 20\] where LSTM.* needs \[4, 12\]"):
+    with pytest.raises(ValueError, match=r"tree has dense_i\.kernel \[4, 20\] where \[4, 12\] is needed, dense_h"):
         from_nnx(LSTM(3), tree)
-    with pytest.raises(ValueError, match=r"missing: dense_i\.bias \[15\]; not expected: dense_h\.bias \[20\]"):
+    with pytest.raises(ValueError, match=r"lacks dense_i\.bias \[15\]; has, not expected, dense_h\.bias \[20\]; has"):
         from_nnx(GRU(H), tree)
     with pytest.raises(ValueError, match=r"tree has no dense_i\.kernel"):
         from_nnx(GRU(H), {})
+    with pytest.raises(ValueError, match=r'pass tree\["cell"\]'):
+        from_nnx(LSTM(H), {"cell": tree})
+    theirs = nnx_cell("lstm")
+    with pytest.raises(TypeError, match=r"got LSTMCell: pass nnx\.to_pure_dict\(nnx\.state\("):
+        from_nnx(LSTM(H), theirs)
+    with pytest.raises(ValueError, match=r"variables, .*: pass nnx\.to_pure_dict\(nnx\.state\("):
+        from_nnx(LSTM(H), nnx.state(theirs, nnx.Param))
+    with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+        from_nnx(LSTM, tree)
     with pytest.raises(ValueError, match="has no ResetBeforeGRU"):
         from_nnx(ResetBeforeGRU(H), tree)
+
+
+@pytest.mark.parametrize("params", [None, {}, {"w_x": jnp.ones((D, 4 * H))}, "w", Stack((GRU(H),)), "stack", "dict"])
+def test_parameters_of_another_kind_are_refused(params):
+    if params == "stack":
+        params = filled_params(Stack((LSTM(H),)), D)
+    elif params == "dict":
+        params = vars(filled_params(LSTM(H), D))
+    with pytest.raises(ValueError, match=r"^params (lacks w_|have the right names in other containers).*LSTM\(5\)"):
+        to_nnx(LSTM(H), params)
+    with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+        to_nnx(LSTM, params)

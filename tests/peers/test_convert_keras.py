@@ -241,16 +241,16 @@ def test_a_file_without_biases(tmp_path):
 def test_what_does_not_fit_is_named(tmp_path):
     theirs = filled(layers.LSTM(H), (B, T, D))
     weights = theirs.get_weights()
-    with pytest.raises(ValueError, match=r"weights has kernel \[3, 20\] where LSTM.* needs \[3, 16\]"):
+    with pytest.raises(ValueError, match=r"weights has kernel \[3, 20\] where \[3, 16\] is needed, .* for LSTM\(4\)"):
         from_keras(LSTM(4), weights)
-    with pytest.raises(ValueError, match=r"kernel \[3, 20\] where GRU.* needs \[3, 15\]"):
+    with pytest.raises(ValueError, match=r"kernel \[3, 20\] where \[3, 15\] is needed, .* for GRU\(5\)"):
         from_keras(GRU(H), weights)
-    with pytest.raises(ValueError, match=r"holds 3 arrays, but Bidirectional.* needs 6 .*or 4 without biases"):
+    with pytest.raises(ValueError, match=r"holds 3 arrays where 6 .*or 4 without biases, are needed, for Bi"):
         from_keras(Bidirectional(LSTM(H), LSTM(H)), weights)
-    with pytest.raises(ValueError, match=r"kernel \[3\] where LSTM.* needs \[0, 20\]"):
+    with pytest.raises(ValueError, match=r"kernel \[3\] where \[0, 20\] is needed, for LSTM\(5\)"):
         from_keras(LSTM(H), [weights[0][:, 0], *weights[1:]])
     before = filled(layers.GRU(H, reset_after=False), (B, T, D))
-    with pytest.raises(ValueError, match=r"bias \[15\] where GRU.* needs \[2, 15\]"):
+    with pytest.raises(ValueError, match=r"bias \[15\] where \[2, 15\] is needed, for GRU\(5\)"):
         from_keras(GRU(H), before.get_weights())
     with pytest.raises(ValueError, match="Keras has no ProjectedLSTM"):
         from_keras(ProjectedLSTM(H, 2), weights)
@@ -266,6 +266,41 @@ def test_what_does_not_fit_is_named(tmp_path):
         from_keras_file(CELL, path, "first")
     kept = path.read_bytes()
     wrong = LSTM(H).init(jax.random.key(0), D + 1)
-    with pytest.raises(ValueError, match=r"/layers/lstm/cell/vars/0 \[3, 20\] where LSTM.* needs \[4, 20\]"):
+    with pytest.raises(ValueError, match=r"/lstm/cell/vars/0 \[3, 20\] where \[4, 20\] is needed, for LSTM\(5\)"):
         to_keras_file(LSTM(H), wrong, path, "first")
     assert path.read_bytes() == kept
+
+
+def test_arguments_of_other_kinds(tmp_path):
+    theirs = filled(layers.LSTM(H), (B, T, D))
+    for wrong in (theirs, None, {}, "lstm"):
+        with pytest.raises(TypeError, match=r"pass layer\.get_weights\(\)"):
+            from_keras(LSTM(H), wrong)
+    path = tmp_path / "model.weights.h5"
+    for convert in (from_keras, to_keras, lambda *both: from_keras_file(both[0], path, "lstm")):
+        with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+            convert(LSTM, theirs.get_weights())
+    filled(model(), (None, T, D)).save_weights(path)
+    params = LSTM(H).init(jax.random.key(0), D)
+    for cell, wrong in ((Stack((LSTM(H),)), params), (LSTM(H), Stack((LSTM(H),)).init(jax.random.key(0), D))):
+        with pytest.raises(ValueError, match=r"^params lacks .*w_x"):
+            to_keras(cell, wrong)
+        with pytest.raises(ValueError, match=r"^params lacks .*w_x"):
+            to_keras_file(cell, wrong, path, "first")
+    with pytest.raises(ValueError, match="other containers, dict where DenseParams is needed"):
+        to_keras(LSTM(H), vars(params))
+    twice = Stack((LSTM(H), LSTM(H)))
+    with pytest.raises(ValueError, match=r"must name different layers of .*, each once"):
+        to_keras_file(twice, twice.init(jax.random.key(0), D), path, ("first", "layers/lstm"))
+
+
+def test_files_that_are_no_weights(tmp_path):
+    path = tmp_path / "model.weights.h5"
+    filled(model(), (None, T, D)).save_weights(path)
+    for content in (path.read_bytes()[:-100], b"weights", b""):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"model\.weights\.h5 is not a whole HDF5 file: .*NAME\.weights\.h5"):
+            from_keras_file(LSTM(H), path, "first")
+    keras.Sequential([keras.Input((T, D)), layers.Dense(2)]).save_weights(path)
+    with pytest.raises(ValueError, match=r"has no recurrent layers: only \.weights\.h5 files of Keras 3"):
+        from_keras_file(LSTM(H), path, "first")

@@ -107,7 +107,7 @@ def test_one_module_of_a_model():
     params = from_torch(cell, model.state_dict(), prefix="rnn.")
     assert_equal(run_ours(cell, params, inputs()), run_theirs(model.rnn, inputs()))
     assert to_torch(cell, params, prefix="rnn.").keys() == {n for n in model.state_dict() if n.startswith("rnn.")}
-    with pytest.raises(ValueError, match=r"state_dict under 'lstm\.' has no weight_ih_l0"):
+    with pytest.raises(ValueError, match=r"state_dict under 'lstm\.' has no weight_ih_l0 .*: pass prefix=\"rnn.\"\.$"):
         from_torch(cell, model.state_dict(), prefix="lstm.")
 
 
@@ -130,19 +130,38 @@ def test_parameters_that_need_gradients():
 def test_entries_that_do_not_fit_are_named():
     cell, theirs = pair("lstm", 2)
     state = theirs.state_dict()
-    with pytest.raises(ValueError, match=r"weight_ih_l0 \[20, 3\] where .*hidden_size=4.* needs \[16, 3\]"):
+    with pytest.raises(ValueError, match=r"weight_ih_l0 \[20, 3\] where \[16, 3\] is needed, .*, for Stack\("):
         from_torch(Stack((LSTM(4), LSTM(4))), state)
-    with pytest.raises(ValueError, match=r"not expected: weight_ih_l1 \[20, 5\], .*bias_hh_l1 \[20\]\."):
+    with pytest.raises(ValueError, match=r"has, not expected, weight_ih_l1 \[20, 5\], .*bias_hh_l1 \[20\], for"):
         from_torch(LSTM(H), state)
-    with pytest.raises(ValueError, match=r"missing: weight_ih_l2 \[20, 5\], .*bias_hh_l2 \[20\]\."):
+    with pytest.raises(ValueError, match=r"lacks weight_ih_l2 \[20, 5\], .*bias_hh_l2 \[20\], for"):
         from_torch(Stack((LSTM(H),) * 3), state)
     del state["bias_hh_l1"]
-    with pytest.raises(ValueError, match=r"missing: bias_hh_l1 \[20\]\."):
+    with pytest.raises(ValueError, match=r"lacks bias_hh_l1 \[20\], for"):
         from_torch(cell, state)
-    with pytest.raises(ValueError, match="not expected: weight_hr_l0"):
+    with pytest.raises(ValueError, match="has, not expected, weight_hr_l0"):
         from_torch(LSTM(H), pair("projected")[1].state_dict())
-    with pytest.raises(ValueError, match=r"params does not hold the entries of GRU.*; missing: b_hn \[5\]\."):
+    with pytest.raises(ValueError, match=r"params lacks b_hn \[5\]; has w_x \[3, 20\] where .*, for GRU\(5\)"):
         to_torch(GRU(H), LSTM(H).init(jax.random.key(0), D))
+
+
+def test_arguments_of_other_kinds():
+    cell, theirs = pair("lstm")
+    for wrong in (theirs, [1], None):
+        with pytest.raises(TypeError, match=r"pass module\.state_dict\(\)"):
+            from_torch(cell, wrong)
+    with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+        from_torch(LSTM, theirs.state_dict())
+    state = theirs.state_dict()
+    state["bias_hh_l0"] = state["bias_hh_l0"].to(torch.complex64)
+    with pytest.raises(ValueError, match="state_dict has bias_hh_l0 of dtype complex64 where real numbers are needed"):
+        from_torch(cell, state)
+    params = from_torch(cell, theirs.state_dict())
+    for stack, wrong in ((Stack((cell,)), params), (cell, Stack((cell,)).init(jax.random.key(0), D)), (cell, None)):
+        with pytest.raises(ValueError, match=r"^params lacks .*w_x"):
+            to_torch(stack, wrong)
+    with pytest.raises(ValueError, match=r"other containers, dict where DenseParams is needed, for LSTM\("):
+        to_torch(cell, vars(params))
 
 
 @pytest.mark.parametrize(

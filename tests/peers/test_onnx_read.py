@@ -131,6 +131,15 @@ def test_reads_the_nodes_of_a_file(tmp_path):
         np.testing.assert_array_equal(first.params.w_x, read_node(one, weights).params.w_x)
 
 
+@pytest.mark.parametrize("ending", ["onnx", "json", "textproto"])
+@pytest.mark.parametrize("content", [b"", b"no model", bytes(range(256))])
+def test_files_that_are_no_models(content, ending, tmp_path):
+    path = tmp_path / f"model.{ending}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.\w+ is no ONNX file"):
+        read_onnx(path)
+
+
 @pytest.mark.parametrize(
     "made, message",
     [

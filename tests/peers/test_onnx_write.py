@@ -126,7 +126,7 @@ MIXED = Stack((LSTM(4), LSTM(4, param_dtype="bfloat16")))
 @pytest.mark.parametrize(
     "cell, message",
     [
-        (Mine(4), "ONNX has no operator for Mine(hidden_size=4"),
+        (Mine(4), "ONNX has no operator for Mine(4)"),
         (ProjectedLSTM(4, 2), "ONNX has no operator for ProjectedLSTM("),
         (Residual(LSTM(D)), "ONNX has no operator for Residual("),
         (Stack((Stack((LSTM(4),)),)), "it can hold LSTM, PeepholeLSTM, GRU, ResetBeforeGRU, Elman"),
@@ -156,9 +156,11 @@ def test_refused(cell, message):
 def test_parameters_of_another_cell():
     with pytest.raises(ValueError, match="params"):
         write_onnx(LSTM(4), LSTM(5).init(jax.random.key(0), D))
-    with pytest.raises(ValueError, match="params does not hold the entries of LSTM"):
+    with pytest.raises(ValueError, match=r"params has, not expected, b_hn \[4\]; has w_x .*, for LSTM\(4\)"):
         write_onnx(LSTM(4), GRU(4).init(jax.random.key(0), D))
-    with pytest.raises(ValueError, match="params does not hold the entries of LSTM"):
+    with pytest.raises(ValueError, match=r"params lacks w_x .*, for LSTM\(4\)"):
         write_onnx(LSTM(4), None)
-    with pytest.raises(TypeError, match="write_onnx takes a cell"):
+    with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), not its class"):
+        write_onnx(LSTM, None)
+    with pytest.raises(TypeError, match=r"pass a cell, such as LSTM\(64\), first, got str"):
         write_onnx("lstm", None)

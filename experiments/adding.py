@@ -18,9 +18,9 @@ Papers: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", section 5.4 (
 Tallec & Ollivier (2018), "Can recurrent neural networks warp time?", section 3 (chrono initialisation).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from lstm_jax.cells import LSTM, AnyCell
+from lstm_jax.cells import LSTM, AnyCell, with_chrono
 from lstm_jax.cli import run_experiment
 from lstm_jax.tasks.adding import Adding
 from lstm_jax.train import Experiment, Optimizer, task_experiment
@@ -54,9 +54,7 @@ def build(config: Config) -> Experiment:
         raise ValueError(
             f"evaluation_size must be at least 2, to know the score's error, got {config.evaluation_size}."
         )
-    cell = config.cell
-    if config.chrono and isinstance(cell, LSTM):
-        cell = replace(cell, chrono=max(config.length, 3))  # a chrono draw needs T_max > 2
+    cell = with_chrono(config.cell, config.length) if config.chrono else config.cell
     return task_experiment(
         task,
         (cell,),

@@ -17,17 +17,14 @@ and 750 and copy at T = 500 and 2000, with 128 units and RMSprop at 1e-3 (``sett
 Adam).
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from lstm_jax.cells import LSTM
+from lstm_jax.cells import LSTM, with_chrono
 from lstm_jax.cli import run_experiment
-from lstm_jax.report.bands import draw_bands
+from lstm_jax.report.bands import by_number, draw_bands
 from lstm_jax.tasks.adding import Adding
 from lstm_jax.tasks.copy_memory import CopyMemory
 from lstm_jax.train import Experiment, Optimizer, task_experiment
@@ -59,7 +56,7 @@ def build(config: Config) -> Experiment:
     t_max = task.length if adding else task.delay + task.sequence_length
     cell = LSTM(config.hidden_size)
     if config.initial == "chrono":
-        cell = replace(cell, chrono=max(t_max, 3))  # a chrono draw needs T_max > 2
+        cell = with_chrono(cell, t_max)
     return task_experiment(
         task,
         (cell,),
@@ -79,26 +76,11 @@ def build(config: Config) -> Experiment:
 
 def draw(path: Path, groups: Mapping[str, Sequence[Path]]) -> Path:
     """Steps until solved, over the delay; a group's label is "INITIAL, DELAY"."""
-    return draw_steps(path, groups, xlabel="T")
-
-
-def draw_steps(path: Path, groups: Mapping[str, Sequence[Path]], *, xlabel: str) -> Path:
-    """Steps until solved, over the number behind the last comma of a group's label; a line for each text before it."""
-    found: dict[str, dict[int, list[int]]] = {}
-    for label, folders in groups.items():
-        name, delay = label.rsplit(", ", 1)
-        steps = [json.loads((folder / "result.json").read_text("utf-8"))["steps"] for folder in folders]
-        found.setdefault(name, {})[int(delay)] = steps
-    lines = {}
-    for name, by_delay in found.items():
-        seeds = min(len(steps) for steps in by_delay.values())
-        values = np.array([by_delay[delay][:seeds] for delay in sorted(by_delay)]).T
-        lines[f"{name} ({seeds} seed{'s' * (seeds > 1)})"] = (np.array(sorted(by_delay)), values)
     return draw_bands(
         path,
-        lines,
+        by_number(groups, lambda result: result["steps"]),
         title="Steps until solved; at the limit: not solved",
-        xlabel=xlabel,
+        xlabel="T",
         ylabel="optimiser steps",
         log_x=True,
         log_y=True,

@@ -16,19 +16,17 @@ Papers: Chung et al. (2014), "Empirical evaluation of gated recurrent neural net
 (the task).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import jax
-import numpy as np
 
 from lstm_jax.cell import Cell
 from lstm_jax.cells import GRU, LSTM, Elman
 from lstm_jax.cli import run_experiment
-from lstm_jax.report.bands import draw_bands
+from lstm_jax.report.bands import by_number, draw_bands
 from lstm_jax.tasks.repeat_previous import RepeatPrevious
 from lstm_jax.train import Experiment, Optimizer, task_experiment
 
@@ -97,21 +95,9 @@ def build(config: Config) -> Experiment:
 
 def draw(path: Path, groups: Mapping[str, Sequence[Path]]) -> Path:
     """Test accuracy over the amount of training data; a group's label is "CELL, BATCHES"."""
-    found: dict[str, dict[float, list[float]]] = {}
-    for label, folders in groups.items():
-        name, batches = label.rsplit(", ", 1)
-        results = [json.loads((folder / "result.json").read_text("utf-8")) for folder in folders]
-        # Without a limit every batch is new.
-        number = results[0]["steps"] if batches == "None" else int(batches)
-        found.setdefault(name, {})[number] = [result["metrics"]["accuracy"] for result in results]
-    lines = {}
-    for name, by_number in found.items():
-        seeds = min(len(scores) for scores in by_number.values())
-        values = np.array([by_number[number][:seeds] for number in sorted(by_number)]).T
-        lines[f"{name} ({seeds} seed{'s' * (seeds > 1)})"] = (np.array(sorted(by_number)), values)
     return draw_bands(
         path,
-        lines,
+        by_number(groups, lambda result: result["metrics"]["accuracy"]),
         title="Cells at equal parameters, repeat-previous",
         xlabel="different batches of 32 sequences to train on",
         ylabel="test accuracy",

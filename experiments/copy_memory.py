@@ -19,10 +19,10 @@ Papers: Arjovsky, Shah & Bengio (2016), "Unitary Evolution Recurrent Neural Netw
 Tallec & Ollivier (2018), "Can recurrent neural networks warp time?", section 3 (chrono initialisation).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from lstm_jax.cells import LSTM, AnyCell
+from lstm_jax.cells import LSTM, AnyCell, with_chrono
 from lstm_jax.cli import run_experiment
 from lstm_jax.options import positive
 from lstm_jax.tasks.copy_memory import CopyMemory
@@ -65,9 +65,7 @@ def build(config: Config) -> Experiment:
     sizes = (config.delay, config.num_symbols, config.sequence_length)
     task = VARIANTS[config.variant](*sizes)
     positive("evaluation_size", config.evaluation_size)
-    cell = config.cell
-    if config.chrono and isinstance(cell, LSTM):
-        cell = replace(cell, chrono=max(config.delay + config.sequence_length, 3))  # a chrono draw needs T_max > 2
+    cell = with_chrono(config.cell, config.delay + config.sequence_length) if config.chrono else config.cell
     return task_experiment(
         VariableCopy(*sizes) if config.curriculum else task,
         (cell,),

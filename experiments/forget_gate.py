@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 
 from lstm_jax.cells import AnyCell, PeepholeLSTM
 from lstm_jax.cli import run_experiment
+from lstm_jax.options import positive
 from lstm_jax.tasks.reber import ContinualReber
 from lstm_jax.train import Experiment, Optimizer, task_experiment
 
@@ -49,6 +50,8 @@ class Config:
 
 def build(config: Config) -> Experiment:
     """The experiment for these settings."""
+    for setting in ("validation_length", "test_length"):
+        positive(setting, getattr(config, setting))
     test = replace(config.task, length=config.test_length)
     return task_experiment(
         config.task,

@@ -69,6 +69,8 @@ def build(config: Config) -> Experiment:
         beyond, ahead = 2 * trained, (4 * trained,)
     else:
         beyond, ahead = 200, (256, 500)
+    if trained >= beyond:
+        raise ValueError(f"task.longest must be below {beyond}, the length of the validation; got {trained}.")
     score = "accuracy" if task.asks == "class" else "exact"
     return task_experiment(
         task,

@@ -30,7 +30,7 @@ Paper: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", Neural Computa
 
 from dataclasses import dataclass, replace
 
-from lstm_jax.cells import LSTM, AnyCell
+from lstm_jax.cells import LSTM, AnyCell, with_chrono
 from lstm_jax.cli import run_experiment
 from lstm_jax.tasks.arithmetic_1997 import Adding1997, Multiplication1997
 from lstm_jax.tasks.long_lag import LongLag2a, LongLag2c
@@ -74,10 +74,10 @@ class Config:
 def build(config: Config) -> Experiment:
     """The experiment for these settings."""
     task, cell = config.task, config.cell
-    if config.chrono and isinstance(cell, LSTM):
+    if config.chrono:
         # Whichever of these the task has.
         length = next(vars(task)[name] for name in ("lag", "length", "longest") if name in vars(task))
-        cell = replace(cell, chrono=max(length, 3))
+        cell = with_chrono(cell, length)
     allowed = 12 if isinstance(task, Multiplication1997) else 0
     noisy = isinstance(task, NoisyTwoSequence)
     plain = replace(task, target_noise=0.0) if noisy else task

@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.chrono import draw_steps
 from lstm_jax.cells import NP, PeepholeLSTM
 from lstm_jax.cli import run_experiment
+from lstm_jax.report.bands import by_number, draw_bands
 from lstm_jax.tasks.spike_timing import GenerateTimedSpikes, MeasureSpikeDelays
 from lstm_jax.train import Experiment, Optimizer, task_experiment
 
@@ -65,7 +65,15 @@ def build(config: Config) -> Experiment:
 
 def draw(path: Path, groups: Mapping[str, Sequence[Path]]) -> Path:
     """Steps until solved, over F; a group's label is "CELL, F"."""
-    return draw_steps(path, groups, xlabel="F, steps between two spikes")
+    return draw_bands(
+        path,
+        by_number(groups, lambda result: result["steps"]),
+        title="Steps until solved; at the limit: not solved",
+        xlabel="F, steps between two spikes",
+        ylabel="optimiser steps",
+        log_y=True,
+        marker="o",
+    )
 
 
 if __name__ == "__main__":

@@ -20,12 +20,14 @@ Papers: Le, Jaitly & Hinton (2015), "A Simple Way to Initialize Recurrent Networ
 
 from dataclasses import dataclass, replace
 
-from lstm_jax.cells import LSTM, AnyCell
+from lstm_jax.cells import LSTM, AnyCell, with_chrono
 from lstm_jax.cli import run_experiment
 from lstm_jax.tasks.sequential_images import NoisePaddedImages, PixelImages
 from lstm_jax.train import Experiment, Optimizer, task_experiment
 
 SOLVED = 0.9
+GENERATED = 2560
+"""Generated digits in the test; of files all are."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,20 @@ class Config:
 
 def build(config: Config) -> Experiment:
     """The experiment for these settings."""
-    task, cell = config.task, config.cell
-    if config.chrono and isinstance(cell, LSTM):
-        cell = replace(cell, chrono=task.length)
+    task, tested = config.task, replace(config.task, split="test")
+    cell = with_chrono(config.cell, task.length) if config.chrono else config.cell
     return task_experiment(
         task,
         (cell,),
         validation=replace(task, split="validation"),
-        tested=replace(task, split="test"),
+        tested=tested,
         name="sequential_images",
         config=config,
         optimizer=config.optimizer,
         batch_size=config.batch_size,
         steps=config.steps,
         evaluation_size=1000,
-        test_size=2560 if task.size is None else 10**9,
+        test_size=tested.size or GENERATED,
         evaluate_every=250,
         metric="accuracy",
         target=SOLVED,

@@ -74,7 +74,14 @@ class Line:
 def read_lines() -> list[Line]:
     """The lines of results/lines.toml, in its order."""
     entries = tomllib.loads(LINES.read_text(encoding="utf-8"))["line"]
-    lines = [line for entry in entries for line in Line(**entry).lines()]
+    lines: list[Line] = []
+    for entry in entries:
+        try:
+            lines += Line(**entry).lines()
+        except TypeError as error:
+            fail(f"{LINES.name}: the line {entry.get('name')!r} lacks a field or has one that there is not: {error}.")
+        except KeyError as error:
+            fail(f"{LINES.name}: the line {entry.get('name')!r} has {error} in braces, which is no name of its rows.")
     names = [line.name for line in lines]
     for line in lines:
         if names.count(line.name) > 1:

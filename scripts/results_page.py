@@ -10,6 +10,8 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstm_jax.train.task_experiment import BY_STEP
+
 if TYPE_CHECKING:
     from reproduce import Line
 
@@ -30,7 +32,6 @@ and were committed before the runs; what was changed after a first one is told b
 
 A line's JSON file has every seed's scores, at other lengths too, and how often the answers at each step are right.
 """
-BY_STEP = "accuracy_by_step.csv"
 COLUMNS = [
     "task",
     "setting",

@@ -1,16 +1,18 @@
 """scripts/reproduce.py: what it runs, and the page that it writes."""
 
 import json
+import statistics
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-import reproduce  # noqa: E402
-import results_page  # noqa: E402
+import reproduce
+import results_page
+
+ROOT = Path(__file__).parents[1]
 
 LINE = reproduce.Line(
     name="one",
@@ -130,3 +132,37 @@ def test_the_page_says_what_lines_and_files_say():
     pictures = {name: file for name, file in pictures.items() if (results / "plots" / file).exists()}
     written = (results / "README.md").read_text()
     assert results_page.page(lines, results, pictures) == written, "python scripts/reproduce.py --write"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[[line]]\nname = "one"\nsore = "mse"\n', "the line 'one' lacks a field or has one that there is not"),
+        ("BRACES", "the line 'x-{what}' has 'what' in braces, which is no name of its rows"),
+    ],
+)
+def test_a_line_that_is_none_is_told(tmp_path, monkeypatch, capsys, text, sentence):
+    if text == "BRACES":
+        fields = {name: value for name, value in vars(LINE).items() if isinstance(value, str)} | {"name": "x-{what}"}
+        text = "[[line]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
+        text += 'rows = [{ other = "1" }]\n'
+    monkeypatch.setattr(reproduce, "LINES", tmp_path / "lines.toml")
+    reproduce.LINES.write_text(text)
+    with pytest.raises(SystemExit):
+        reproduce.read_lines()
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_readme_s_figures_are_those_of_the_results():
+    readme = (ROOT / "README.md").read_text()
+    table = readme[readme.index("`--only` |") :].split("\n\n")[0].splitlines()[2:]
+    assert len(table) > 5
+    for row in table:
+        _, _, ours, solved, minutes, name = (cell.strip() for cell in row.strip("| ").split(" | "))
+        content = json.loads((ROOT / "results" / f"{name}.json").read_text())
+        seeds = content["seeds"]
+        assert solved == f"{sum(seed['solved'] for seed in seeds)} of {len(seeds)}"
+        assert minutes == f"{statistics.median(seed['seconds'] for seed in seeds) / 60:.1f}"
+        score = statistics.median(seed["metrics"][content["score"]] for seed in seeds)
+        sequences = statistics.median(seed["sequences"] for seed in seeds)
+        assert ours in (f"MSE {score:.4f}", f"{100 * score:.1f}%", f"{sequences:,.0f} sequences")

@@ -8,7 +8,7 @@ from lstm_jax.cells.greff import CIFG, NFG, NIAF, NIG, NOAF, NOG, NP
 from lstm_jax.cells.gru import GRU, ResetBeforeGRU
 from lstm_jax.cells.indrnn import IndRNN
 from lstm_jax.cells.layer_norm import LayerNormLSTM
-from lstm_jax.cells.lstm import LSTM, LSTMState
+from lstm_jax.cells.lstm import LSTM, LSTMState, with_chrono
 from lstm_jax.cells.lstm_1997 import LSTM1997
 from lstm_jax.cells.mgu import MGU
 from lstm_jax.cells.multiplicative import MultiplicativeLSTM
@@ -44,4 +44,5 @@ __all__ = [
     "ProjectedLSTM",
     "ResetBeforeGRU",
     "once",
+    "with_chrono",
 ]

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from lstm_jax.cell import Array, DenseParams, GatedCell, Key, check_settings
+from lstm_jax.cell import Array, Cell, DenseParams, GatedCell, Key, check_settings
 from lstm_jax.cells.activations import activation, once
 from lstm_jax.initializers import RECURRENT_INITIALIZERS, chrono, dense
 from lstm_jax.options import one_of
@@ -95,3 +95,12 @@ class LSTM(GatedCell):
         """``gates``: the squashed gates by name, each ``[*batch, H]``; ``preactivations``: ``[*batch, 4H]``."""
         a = self.join(z, self.mix(params, state))
         return {"gates": dict(zip(GATES, self._gates(a, state), strict=True)), "preactivations": a}
+
+
+def with_chrono(cell: Cell, steps: int) -> Cell:
+    """An LSTM with chrono initialisation for dependencies of up to ``steps`` steps; any other cell as it is.
+
+    Tallec & Ollivier 2018, "Can recurrent neural networks warp time?", section 3; T_max is at least 3, because a draw
+    needs more than 2.
+    """
+    return replace(cell, chrono=max(steps, 3)) if isinstance(cell, LSTM) else cell

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_jax.data.table import DataError
+from lstm_jax.data.table import DataError, read_bytes
 
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _GZIP = b"\x1f\x8b"
@@ -48,14 +48,7 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 def _bytes(path: Path) -> bytes:
     """The file's bytes, uncompressed."""
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; give the path of an IDX file.")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path of the IDX file.") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    data = read_bytes(path, "an IDX file")
     if not data.startswith(_GZIP):
         return data
     try:

@@ -53,16 +53,25 @@ def read_table(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
     return header, [line for line, _ in kept], [cells for _, cells in kept]
 
 
-def _text(path: Path) -> str:
-    """The file's text, without a byte order mark."""
+def read_bytes(path: Path, what: str) -> bytes:
+    """The file's bytes; ``what`` it should be, such as "a CSV file".
+
+    Raises:
+        DataError: it is a folder, does not exist or cannot be read.
+    """
     if path.is_dir():
-        raise DataError(f"{path} is a folder; give the path of a CSV file.")
+        raise DataError(f"{path} is a folder; give the path of {what}.")
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path of the CSV file.") from None
+        raise DataError(f"{path} does not exist; check the path of the {what.split(' ', 1)[1]}.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _text(path: Path) -> str:
+    """The file's text, without a byte order mark."""
+    data = read_bytes(path, "a CSV file")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path}, line 1: byte 0x{data[0]:02x} begins a text in UTF-16; save the file as UTF-8.")
     if b"\0" in data:

@@ -1,12 +1,13 @@
 """Lines over several seeds: the median, in a band from the worst to the best."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from lstm_jax.train.folder import CONFIG
+from lstm_jax.train.folder import CONFIG, RESULT
 from lstm_jax.train.writers import read
 
 _COLORS = ("#1f5fa8", "#c44e1f", "#2e7d4f", "#7a4fa3", "#b08a00", "#5f6a72", "#a8326e", "#2a9d9d")
@@ -98,10 +99,7 @@ def learning_curves(path: Path, groups: Mapping[str, Sequence[Path]], *, title: 
     targets = sorted({about["target"] for about in abouts} - {None})
     levels = {f"trivial model: {height:.3g}": height for height in baselines}
     levels |= {f"solved: {height:.3g}": height for height in targets}
-    lines = {
-        f"{label} ({len(folders)} seed{'s' if len(folders) > 1 else ''})": validation_band(folders, metrics[0])
-        for label, folders in groups.items()
-    }
+    lines = {_counted(label, len(folders)): validation_band(folders, metrics[0]) for label, folders in groups.items()}
     positive = all(np.nanmin(values) > 0 for _, values in lines.values())
     return draw_bands(
         path,
@@ -112,6 +110,38 @@ def learning_curves(path: Path, groups: Mapping[str, Sequence[Path]], *, title: 
         log_y=positive and abouts[0]["goal"] == "min",
         levels=levels,
     )
+
+
+def by_number(
+    groups: Mapping[str, Sequence[Path]], value: Callable[[dict[str, Any]], float]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Lines for `draw_bands` from finished runs, over the number behind the last comma of each group's label.
+
+    Args:
+        groups: run folders by label, such as "chrono, 200": the text before the comma names the line.
+        value: what to draw of the content of a run's ``result.json``.
+
+    Returns:
+        By name and number of seeds: the numbers ``[N]``, ascending, and values ``[seeds, N]``, NaN where a seed is
+        missing.
+    """
+    found: dict[str, dict[int, list[float]]] = {}
+    for label, folders in groups.items():
+        name, number = label.rsplit(", ", 1)
+        results = [json.loads((folder / RESULT).read_text("utf-8")) for folder in folders]
+        found.setdefault(name, {})[int(number)] = [value(result) for result in results]
+    lines = {}
+    for name, values in found.items():
+        seeds = max(map(len, values.values()))
+        table = np.full((seeds, len(values)), np.nan)
+        for column, number in enumerate(sorted(values)):
+            table[: len(values[number]), column] = values[number]
+        lines[_counted(name, seeds)] = (np.array(sorted(values)), table)
+    return lines
+
+
+def _counted(label: str, seeds: int) -> str:
+    return f"{label} ({seeds} seed{'s' * (seeds > 1)})"
 
 
 def validation_band(folders: Sequence[Path], metric: str) -> tuple[np.ndarray, np.ndarray]:

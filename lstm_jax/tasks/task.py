@@ -51,17 +51,17 @@ class Task:
     @property
     def input_size(self) -> int:
         """D, features of a step."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define the property input_size.")
 
     @property
     def output_size(self) -> int:
         """K, numbers or logits of an answer."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define the property output_size.")
 
     @property
     def trivial(self) -> Mapping[str, float]:
         """What the best answer that does not look at the inputs scores, by the names of `scores`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define the property trivial.")
 
     @property
     def size(self) -> int | None:
@@ -70,11 +70,13 @@ class Task:
 
     def rows(self, rows: Array, key: Key) -> Sequences:
         """The sequences with these numbers, ``[B]`` integers below `size`; ``key`` draws what no file holds."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define rows(self, rows, key) -> Sequences, because its size is not None."
+        )
 
     def sample(self, key: Key, batch_size: int) -> Sequences:
         """Draw ``batch_size`` sequences. Pure: the same key gives the same sequences, inside `jax.jit` or not."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define sample(self, key, batch_size) -> Sequences.")
 
 
 def loss_name(task: Task) -> str:

@@ -23,6 +23,7 @@ from lstm_jax.cells import (
     MultiplicativeLSTM,
     PeepholeLSTM,
     ProjectedLSTM,
+    with_chrono,
 )
 from lstm_jax.initializers import chrono, uniform_gate
 
@@ -224,3 +225,9 @@ def test_parameters_have_the_dtype_asked_for(dtype):
 def test_bad_settings_are_refused(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+def test_with_chrono_sets_an_lstm_and_leaves_another_cell():
+    assert with_chrono(LSTM(4), 50) == LSTM(4, chrono=50)
+    assert with_chrono(LSTM(4), 1) == LSTM(4, chrono=3)
+    assert with_chrono(GRU(4), 50) == GRU(4)

@@ -4,6 +4,7 @@ import importlib
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -11,10 +12,9 @@ import pytest
 
 from lstm_jax.cli import _parse
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-from reproduce import read_lines  # noqa: E402 (lies beside the scripts)
+from reproduce import read_lines
 
 LINES = read_lines()
 # One line of each experiment and each of its tasks.
@@ -60,3 +60,17 @@ def test_the_lines_are_whole():
     for name, members in figures.items():
         labels = [line.label for line in members]
         assert len(set(labels)) == len(labels), name
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ("formal_languages task:parity --task.longest 300", "task.longest must be below 200"),
+        ("forget_gate --test-length 0", "test_length must be a whole number of at least 1, got 0"),
+        ("compare_cells --parameters 3", "parameters must be at least"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(flags, sentence):
+    line = replace(LINES[0], command=f"python -m experiments.{flags}")
+    with pytest.raises(ValueError, match=sentence):
+        build(line)

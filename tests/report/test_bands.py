@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lstm_jax.report.bands import learning_curves, validation_band
+from lstm_jax.report.bands import by_number, learning_curves, validation_band
 
 
 def _run(folder, points, metric="mse", goal="min"):
@@ -39,3 +39,19 @@ def test_what_cannot_be_drawn_together_is_refused(tmp_path):
         learning_curves(tmp_path / "x.png", {"a": [one], "b": [two]}, title="")
     with pytest.raises(FileNotFoundError, match="three holds no validation"):
         validation_band([_run(tmp_path / "three", [])], "mse")
+
+
+def test_results_over_the_number_in_a_label(tmp_path):
+    groups = {}
+    for label, seeds in {"a, 200": (3, 4), "a, 50": (1,), "b, 50": (7,)}.items():
+        groups[label] = []
+        for seed, steps in enumerate(seeds):
+            folder = tmp_path / f"{label}-{seed}"
+            folder.mkdir()
+            (folder / "result.json").write_text(json.dumps({"steps": steps}))
+            groups[label].append(folder)
+    lines = by_number(groups, lambda result: result["steps"])
+    assert list(lines) == ["a (2 seeds)", "b (1 seed)"]
+    numbers, values = lines["a (2 seeds)"]
+    np.testing.assert_array_equal(numbers, [50, 200])
+    np.testing.assert_array_equal(values, [[1, 3], [np.nan, 4]])  # a seed that is missing takes no other with it

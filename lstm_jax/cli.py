@@ -5,25 +5,18 @@ EXPERIMENT is a module (``experiments.adding``) or a file (``path/to/mine.py``) 
 Exit codes: 0 finished, 1 the run failed, 2 wrong arguments, 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
-import contextlib
 import dataclasses
-import difflib
 import hashlib
-import importlib
 import importlib.metadata
-import importlib.util
-import io
 import json
-import os
-import re
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
+
+from lstm_jax.flags import EXTRA, FlagError, parse
 
 EXPERIMENTS = "experiments"
-EXTRA = "pip install 'lstm-jax[experiments]'"
-REPOSITORY = "lstm_jax"
 USAGE = f"""\
 usage: lstm-jax run {EXPERIMENTS}.NAME [--flag value ...]
        lstm-jax run path/to/mine.py [--flag value ...]
@@ -62,14 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.stdout.write(USAGE)
         case ["--version", *_]:
             sys.stdout.write(f"lstm-jax {importlib.metadata.version('lstm-jax')}\n")
-        case ["run"]:
-            _fail(f"Which experiment? {_known(_experiments_folder())}")
-        case ["run", "-h" | "--help", *_]:
-            sys.stdout.write(f"{USAGE}\n{_known(_experiments_folder())}\n")
-        case ["run", name, *flags]:
-            module = _load(name)
-            short = Path(name).stem if name.endswith(".py") else name.removeprefix(f"{EXPERIMENTS}.")
-            run_experiment(module.Config, module.build, name=short, command=f"lstm-jax run {name}", argv=flags)
+        case ["run", *flags]:
+            _run(flags)
         case ["cells", *flags]:
             from lstm_jax.report.cells import list_cells
 
@@ -79,6 +66,24 @@ def main(argv: Sequence[str] | None = None) -> None:
                 _fail(str(error))
         case [command, *_]:
             _fail(f"lstm-jax knows no command {command!r}; it knows: run, cells.")
+
+
+def _run(flags: list[str]) -> None:
+    from lstm_jax.train import RunError
+    from lstm_jax.train.find import find_experiment, known_experiments, short_name
+
+    try:
+        match flags:
+            case []:
+                _fail(f"Which experiment? {known_experiments()}")
+            case ["-h" | "--help", *_]:
+                sys.stdout.write(f"{USAGE}\n{known_experiments()}\n")
+                return
+        module = find_experiment(flags[0])
+    except RunError as error:
+        _fail(str(error))
+    command = f"lstm-jax run {flags[0]}"
+    run_experiment(module.Config, module.build, name=short_name(flags[0]), command=command, argv=flags[1:])
 
 
 def run_experiment(
@@ -157,99 +162,12 @@ def _default_folder(name: str, seed: int, config: Any) -> Path:
 
 def _parse(config_type: type[Any], command: str, arguments: list[str]) -> tuple[Any, RunOptions]:
     try:
-        import tyro
+        config, options = parse(config_type, RunOptions, flags=arguments, command=command)
     except ImportError:
         _fail(f"Running experiments needs the extra packages of {EXTRA}.", 1)
-    bare = tyro.conf.arg(name="")
-    fields = [("experiment", Annotated[config_type, bare]), ("run", Annotated[RunOptions, bare])]
-    both = dataclasses.make_dataclass("Run", fields, frozen=True)
-    module = sys.modules.get(config_type.__module__)
-
-    def parse(flags: list[str]) -> Any:
-        return tyro.cli(
-            both,
-            prog=command,
-            description=getattr(module, "__doc__", None),
-            args=flags,
-            # Flags may stand in any order, those of a chosen cell too; --fresh has no opposite.
-            config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
-        )
-
-    if {"-h", "--help"} & set(arguments):
-        parse(arguments)
-    told = io.StringIO()
-    # What is chosen comes first: the flags of a cell may stand before or after its name.
-    names = {field.name.replace("_", "-") for field in dataclasses.fields(config_type)}
-    chosen = [at for at, argument in enumerate(arguments) if _is_choice(argument, names)]
-    ordered = [arguments[at] for at in sorted(range(len(arguments)), key=lambda at: at not in chosen)]
-    try:
-        with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told), _wide():
-            parsed = parse(ordered)
-    except SystemExit:
-        _fail(_unknown(arguments, names, parse) or f"{_first_sentence(told.getvalue())} All flags: {command} --help")
-    return parsed.experiment, parsed.run
-
-
-@contextlib.contextmanager
-def _wide() -> Generator[None]:
-    """A terminal on which tyro breaks no line: what it says is taken apart."""
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "10000"
-    try:
-        yield
-    finally:
-        os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
-
-
-def _unknown(arguments: list[str], names: set[str], parse: Callable[[list[str]], Any]) -> str | None:
-    """A sentence on the first flag, or choice like ``cell:lstm``, that there is not; None where all are known."""
-    flags, choices = set(), set()
-    for chosen in ([], *([choice] for choice in _help(parse, [], r"[\w.]+:[a-z][\w-]*"))):
-        flags |= _help(parse, chosen, r"--[\w.-]+")
-        choices |= set(chosen)
-    for argument in arguments:
-        name = argument.split("=")[0]
-        if re.match(r"--\w", name) and name.replace("_", "-") not in flags:
-            return f"There is no flag {name}.{_nearest(name, flags)}"
-    for argument in arguments:
-        if _is_choice(argument, names) and argument not in choices:
-            return f"There is no {argument}.{_nearest(argument, choices)}"
-    return None
-
-
-def _is_choice(argument: str, names: set[str]) -> bool:
-    """Whether it chooses among the kinds of a setting, like ``cell:lstm``."""
-    setting, _, kind = argument.partition(":")
-    return setting.split(".")[0].replace("_", "-") in names and re.fullmatch(r"[\w-]+", kind) is not None
-
-
-def _help(parse: Callable[[list[str]], Any], chosen: list[str], pattern: str) -> set[str]:
-    """What of the help text has this form."""
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told), _wide(), contextlib.suppress(SystemExit):
-        parse([*chosen, "--help"])
-    text = told.getvalue()
-    usage = text[: text.find("\n\n")] if ":" in pattern else text
-    return set(re.findall(pattern, usage))
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else f" There is {', '.join(sorted(known))}."
-
-
-def _first_sentence(told: str) -> str:
-    """What tyro says in its box, up to the first rule, without frame and title."""
-    rows = [row.strip(" \u2502|") for row in told.splitlines()[1:]]
-    said = []
-    for row in rows:
-        if set(row) <= set("-\u2500\u2570\u256f+ "):
-            if said:
-                break
-            continue
-        said.append(row)
-    sentence = re.sub(r"^Error parsing (experiment|run)\.?[\w.]*: ", "", " ".join(said))
-    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
+    except FlagError as error:
+        _fail(f"{error} All flags: {command} --help")
+    return config, options
 
 
 def _picture(workdir: Path) -> str:
@@ -259,58 +177,6 @@ def _picture(workdir: Path) -> str:
         return f"Learning curve: {learning_curve(workdir)}"
     except ImportError:
         return f"For a picture of the learning curve: {EXTRA}."
-
-
-def _load(name: str) -> Any:
-    """The module of an experiment: of a file, or by its dotted name."""
-    if name.endswith(".py"):
-        from lstm_jax.train import RunError
-        from lstm_jax.train.run import module_at
-
-        try:
-            module = module_at(name)
-        except RunError as error:
-            _fail(str(error))
-    else:
-        # A console script does not have the current folder, or the checkout around it, on its path; `python -m` does.
-        sys.path[:0] = [str(place) for place in (Path.cwd(), *Path.cwd().parents) if (place / EXPERIMENTS).is_dir()]
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            found = importlib.util.find_spec(name)
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
-            folder = _experiments_folder()
-            near = difflib.get_close_matches(name.removeprefix(f"{EXPERIMENTS}."), _names(folder), n=1)
-            hint = f" Did you mean {EXPERIMENTS}.{near[0]}?" if near else ""
-            _fail(f"There is no experiment {name!r}.{hint} {_known(folder)}")
-        module = importlib.import_module(name)
-    missing = [part for part in ("Config", "build") if not hasattr(module, part)]
-    if missing:
-        _fail(f"{name} is no experiment: it has no {' and no '.join(missing)}.")
-    if not dataclasses.is_dataclass(module.Config):
-        _fail(f"{name} is no experiment: its Config is no dataclass; put @dataclass(frozen=True) above it.")
-    return module
-
-
-def _experiments_folder() -> Path:
-    """The folder ``experiments`` of the checkout that the current folder is in."""
-    here = Path.cwd()
-    places = [p for p in (here, *here.parents) if (p / EXPERIMENTS).is_dir() and (p / "lstm_jax").is_dir()]
-    if not places:
-        _fail(
-            f"There is no checkout of {REPOSITORY} here, and the installed package does not hold the {EXPERIMENTS}: "
-            "clone the repository with git and run the command inside it."
-        )
-    return places[0] / EXPERIMENTS
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
-
-
-def _known(folder: Path) -> str:
-    return f"The experiments are: {', '.join(f'{EXPERIMENTS}.{name}' for name in _names(folder))}."
 
 
 def _fail(sentence: str, code: int = 2) -> NoReturn:

@@ -144,18 +144,18 @@ def test_a_bad_value_is_one_sentence_before_any_work(capsys, tmp_path, flags, se
         (["cell:grru", "--cell.hidden-size", "3"], "There is no cell:grru. Did you mean cell:gru?"),
         (
             ["--length", "many"],
-            f"Error parsing --length: invalid literal for int() with base 10: 'many'. All flags: {HELP}",
+            "Error parsing --length: invalid literal for int() with base 10: 'many'.",
         ),
         (
             ["--optimizer.name", "adem"],
             "invalid choice 'adem' for argument '--optimizer.name'. Expected one of ('adam', 'nadam', 'rmsprop', "
-            f"'lion', 'momentum', 'sgd'). All flags: {HELP}",
+            "'lion', 'momentum', 'sgd').",
         ),
     ],
 )
 def test_what_cannot_be_parsed_is_one_sentence(capsys, flags, sentence):
     pytest.importorskip("tyro")
-    assert _refused(capsys, "run", "experiments.adding", *flags) == sentence
+    assert _refused(capsys, "run", "experiments.adding", *flags) == f"{sentence} All flags: {HELP}"
 
 
 def test_a_cell_is_chosen_by_name_and_flags_stand_in_any_order(capsys, tmp_path):

@@ -2,7 +2,7 @@
 
 from lstm_jax.train.errors import Interrupted, NonFiniteError, RunError
 from lstm_jax.train.experiment import Experiment
-from lstm_jax.train.loop import train
+from lstm_jax.train.loop import Member, train, train_population
 from lstm_jax.train.optimizer import Optimizer
 from lstm_jax.train.result import Result
 from lstm_jax.train.run import Run, load_run
@@ -11,6 +11,7 @@ from lstm_jax.train.task_experiment import task_experiment
 __all__ = [
     "Experiment",
     "Interrupted",
+    "Member",
     "NonFiniteError",
     "Optimizer",
     "Result",
@@ -19,4 +20,5 @@ __all__ = [
     "load_run",
     "task_experiment",
     "train",
+    "train_population",
 ]

@@ -1,11 +1,12 @@
 """The optimiser as settings: optax does the work."""
 
+import copy
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Self
 
-import jax
+import numpy as np
 import optax
 
 from lstm_jax.options import one_of
@@ -27,6 +28,10 @@ class Optimizer:
 
     For a rule of your own subclass it and override `transformation`.
     """
+
+    TRACED: ClassVar[tuple[str, ...]] = ("learning_rate", "clip_norm", "weight_decay")
+    """Settings whose value is an argument of the compiled program: another one compiles nothing, and runs with
+    different ones can be trained together. But 0 and None, which leave a part out, are known when it is compiled."""
 
     name: Literal["adam", "nadam", "rmsprop", "lion", "momentum", "sgd"] = "adam"
     """The rule, with optax's defaults; momentum is 0.9."""
@@ -65,17 +70,33 @@ class Optimizer:
                 f"{self.warmup_steps}, and steps is {steps}."
             )
 
-    def transformation(self, learning_rate: jax.Array, steps: int) -> optax.GradientTransformation:
-        """The optax optimiser for a run of ``steps``.
+    @property
+    def numbers(self) -> dict[str, np.float32]:
+        """The values of the ``TRACED`` settings that are not left out."""
+        return {name: np.float32(value) for name in self.TRACED if _given(value := getattr(self, name))}
 
-        ``learning_rate`` is traced, so that another one compiles nothing: use it instead of ``self.learning_rate``.
-        """
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """All but the `numbers`: optimisers of one structure share their programs."""
+        # vars, not fields: whatever a subclass holds counts.
+        static = {name: None if name in self.numbers else value for name, value in vars(self).items()}
+        return type(self), tuple(sorted(static.items()))
+
+    def with_numbers(self, numbers: Mapping[str, Any]) -> Self:
+        """The same with other `numbers`, traced ones too."""
+        changed = copy.copy(self)
+        for name, value in numbers.items():
+            object.__setattr__(changed, name, value)
+        return changed
+
+    def transformation(self, steps: int) -> optax.GradientTransformation:
+        """The optax optimiser for a run of ``steps``; inside of it the ``TRACED`` settings are traced arrays."""
         parts: list[Any] = [RULES[self.name]()]
         if self.clip_norm is not None:
             parts.insert(0, optax.clip_by_global_norm(self.clip_norm))
-        if self.weight_decay:
+        if _given(self.weight_decay):
             parts.append(optax.add_decayed_weights(self.weight_decay))
-        parts.append(optax.scale_by_learning_rate(learning_rate))
+        parts.append(optax.scale_by_learning_rate(self.learning_rate))
         if self.warmup_steps or self.depends_on_steps:
             parts.append(optax.scale_by_schedule(self._course(steps)))
         return optax.chain(*parts)
@@ -90,3 +111,8 @@ class Optimizer:
         }[self.schedule]
         rise = optax.linear_schedule(1 / (self.warmup_steps + 1), 1.0, max(1, self.warmup_steps))
         return optax.join_schedules([rise, after], [self.warmup_steps])
+
+
+def _given(value: Any) -> bool:
+    """Whether a setting is not left out; a traced one is not."""
+    return not isinstance(value, (int, float, type(None))) or bool(value)

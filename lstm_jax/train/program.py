@@ -20,7 +20,7 @@ class Program:
     """
 
     def __init__(self, function: Callable[..., Any], mesh: Mesh) -> None:
-        self._function = function
+        self.function = function
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self._compiled: dict[Any, Executable] = {}
 
@@ -33,7 +33,7 @@ class Program:
         shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(args))
         found = jax.tree.structure(args), shapes
         if found not in self._compiled:
-            self._compiled[found] = Executable(self._function, self._everywhere, args)
+            self._compiled[found] = Executable(self.function, self._everywhere, args)
         return self._compiled[found]
 
 

@@ -25,6 +25,8 @@ class Result:
     config: Any
     metrics: dict[str, float]
     """Scores on the test data, which are drawn once, after training."""
+    validation: dict[str, float]
+    """Scores on the validation data at ``best_step``: what a choice between runs may look at."""
     metric: str
     """The entry of ``metrics`` that ``baseline`` speaks of."""
     baseline: float | None

@@ -1,6 +1,7 @@
 """What training carries from step to step, and the compiled programs that carry it."""
 
 import functools
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from lstm_jax.cell import BATCH_AXIS
 from lstm_jax.data.buckets import Buckets
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.experiment import Array, Experiment, Key
+from lstm_jax.train.optimizer import Optimizer
 from lstm_jax.train.program import Program, traced
 
 _INIT, _TRAIN, _VALIDATION, _TEST = range(4)
@@ -66,14 +68,15 @@ class Records(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """The compiled functions of an experiment. Seed and learning rate are arguments of theirs."""
+    """The compiled functions of an experiment. The seed and the optimiser's numbers are arguments of theirs."""
 
     keys: Program
     """``keys(seed) -> keys``."""
     init: Program
     """``init(keys) -> state``."""
     advance: Program
-    """``advance(state, learning_rate, count) -> (state, records)``: at most ``steps_per_call`` steps."""
+    """``advance(state, numbers, count) -> (state, records)``: at most ``steps_per_call`` steps, with the optimiser's
+    numbers."""
     evaluate: Program
     """``evaluate(params, key) -> metrics``."""
     test: Program
@@ -107,7 +110,7 @@ def devices_mesh() -> jax.sharding.Mesh:
 
 
 def programs(experiment: Experiment) -> Programs:
-    """The experiment's programs; the same functions give the same programs, so that a new seed or rate finds them."""
+    """The experiment's programs; the same functions give the same programs, so that another seed or rate finds them."""
     return _programs(
         experiment.init,
         experiment.batch,
@@ -120,21 +123,45 @@ def programs(experiment: Experiment) -> Programs:
     )
 
 
+class Together(NamedTuple):
+    """The programs of several runs at once: a leading axis tells one from another."""
+
+    advance: Program
+    """``advance(states, numbers, counts) -> (states, records)``."""
+    evaluate: Program
+    """``evaluate(params, keys) -> metrics``."""
+    stack: Program
+    """``stack([tree, ...]) -> tree``."""
+    apart: Program
+    """``apart(tree) -> [tree, ...]``."""
+
+
+def together(experiment: Experiment, count: int) -> Together:
+    """The programs of ``count`` runs of an experiment."""
+    return _together(programs(experiment), count, devices_mesh())
+
+
+@functools.lru_cache(maxsize=8)
+def _together(one: Programs, count: int, mesh: jax.sharding.Mesh) -> Together:
+    def stack(trees: list[Any]) -> Any:
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+    def apart(tree: Any) -> list[Any]:
+        return [jax.tree.map(operator.itemgetter(number), tree) for number in range(count)]
+
+    advance, evaluate = jax.vmap(one.advance.function), jax.vmap(one.evaluate.function)
+    return Together(Program(advance, mesh), Program(evaluate, mesh), Program(stack, mesh), Program(apart, mesh))
+
+
 class _Update:
-    """An optimiser's transformation, equal to another one's that differs in the learning rate alone."""
+    """An optimiser's transformation, equal to another one's that differs in its numbers alone."""
 
-    def __init__(self, optimizer: Any, steps: int) -> None:
+    def __init__(self, optimizer: Optimizer, steps: int) -> None:
         self._optimizer, self._steps = optimizer, steps
-        # vars, not fields: whatever a subclass holds counts.
-        settings = {name: value for name, value in vars(optimizer).items() if name != "learning_rate"}
-        self._identity = (
-            type(optimizer),
-            tuple(sorted(settings.items())),
-            steps if optimizer.depends_on_steps else None,
-        )
+        self._identity = optimizer.structure, steps if optimizer.depends_on_steps else None
 
-    def __call__(self, learning_rate: Array) -> optax.GradientTransformation:
-        return self._optimizer.transformation(learning_rate, self._steps)
+    def __call__(self, numbers: Mapping[str, Any]) -> optax.GradientTransformation:
+        return self._optimizer.with_numbers(numbers).transformation(self._steps)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Update) and self._identity == other._identity
@@ -156,25 +183,25 @@ def _programs(
 ) -> Programs:
     def start(keys: Keys) -> TrainState:
         params = init(keys.init)
-        state = TrainState(jnp.int32(0), params, update(jnp.float32(0)).init(params), keys.train)
+        state = TrainState(jnp.int32(0), params, update({}).init(params), keys.train)
         return jax.tree.map(_strong, state)
 
-    def step(state: TrainState, rate: Array) -> tuple[TrainState, Mapping[str, Any], Array]:
+    def step(state: TrainState, numbers: Mapping[str, Array]) -> tuple[TrainState, Mapping[str, Any], Array]:
         if isinstance(batch, Buckets):
             branches = [functools.partial(loss_and_gradient, loss, draw) for draw in batch.batches]
             (value, metrics), grads = jax.lax.switch(batch.index(data_key(state), state.step), branches, state)
         else:
             (value, metrics), grads = loss_and_gradient(loss, batch, state)
-        updates, opt_state = update(rate).update(grads, state.opt_state, state.params)
+        updates, opt_state = update(numbers).update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.norm(grads)
         finite = jnp.isfinite(value) & jnp.isfinite(norm) & _all_finite(params)
         new = TrainState(state.step + 1, params, opt_state, state.key)
         return new, {**metrics, "loss": value, "grad_norm": norm}, finite
 
-    def advance(state: TrainState, rate: Array, count: Array) -> tuple[TrainState, Records]:
+    def advance(state: TrainState, numbers: Mapping[str, Array], count: Array) -> tuple[TrainState, Records]:
         # Traced on its own: the loop needs the metrics' shapes before it begins.
-        one, (_, shapes, _) = traced(step, state, rate)
+        one, (_, shapes, _) = traced(step, state, numbers)
         for name, metric in shapes.items():
             if metric.shape:
                 raise RunError(f"A metric is one number, but the loss function's {name!r} has shape {metric.shape}.")
@@ -185,7 +212,7 @@ def _programs(
 
         def body(carry: tuple[TrainState, Records]) -> tuple[TrainState, Records]:
             old, records = carry
-            new, metrics, finite = one(old, rate)
+            new, metrics, finite = one(old, numbers)
             metrics = jax.tree.map(lambda buffer, m: buffer.at[records.taken].set(m), records.metrics, metrics)
             # A non-finite step is not taken: the state before it stays, and the loop ends.
             kept = jax.tree.map(lambda after, before: jnp.where(finite, after, before), new, old)

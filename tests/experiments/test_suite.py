@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from lstm_jax.cli import _parse
+from lstm_jax.flags import parse
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
@@ -27,7 +27,7 @@ def build(line):
         pytest.skip(f"needs files, in {command[command.index('$') :].split('/')[0]}")
     _, _, module, *flags = shlex.split(command)
     found = importlib.import_module(module)
-    config, _ = _parse(found.Config, "test", flags)
+    (config,) = parse(found.Config, flags=flags, command="test")
     return found.build(config)
 
 

@@ -163,7 +163,7 @@ def test_arrays_in_memory_are_no_constants_of_the_program():
 
     tiny = experiment(batch=batch)
     state = programs(tiny).init(programs(tiny).keys(np.int32(0)))
-    text = programs(tiny).advance.compile(state, np.float32(0.1), np.int32(1)).text()
+    text = programs(tiny).advance.compile(state, tiny.optimizer.numbers, np.int32(1)).text()
     assert len(text) < 200_000
     assert train(tiny, quiet=True).steps == 40
 
@@ -232,9 +232,9 @@ class Exploding(Optimizer):
 
     at: int = 0
 
-    def transformation(self, learning_rate, steps):
+    def transformation(self, steps):
         growth = optax.scale_by_schedule(lambda count: jnp.where(count == self.at, jnp.inf, 1.0))
-        return optax.chain(super().transformation(learning_rate, steps), growth)
+        return optax.chain(super().transformation(steps), growth)
 
 
 @pytest.mark.parametrize(

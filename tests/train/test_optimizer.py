@@ -48,12 +48,13 @@ def _path(transformation, steps=STEPS):
 
 def _ours(optimizer, steps=STEPS, rate=RATE):
     """The same of settings, with the rate traced as `train` does."""
-    return jax.jit(lambda rate: _path(optimizer.transformation(rate, steps)))(rate)
+    numbers = optimizer.numbers | {"learning_rate": np.float32(rate)}
+    return jax.jit(lambda numbers: _path(optimizer.with_numbers(numbers).transformation(steps)))(numbers)
 
 
 def _rates(optimizer, steps=STEPS, taken=STEPS):
     """The rate of each step: what a gradient of 1 is multiplied by."""
-    transformation = optimizer.transformation(jnp.float32(RATE), steps)
+    transformation = dataclasses.replace(optimizer, learning_rate=RATE).transformation(steps)
     state, rates = transformation.init(jnp.ones(())), []
     for _ in range(taken):
         update, state = transformation.update(jnp.ones(()), state, jnp.ones(()))
@@ -137,8 +138,8 @@ def test_only_a_falling_rate_depends_on_the_number_of_steps():
 def test_a_subclass_brings_its_own_rule():
     @dataclasses.dataclass(frozen=True)
     class Signs(Optimizer):
-        def transformation(self, learning_rate, steps):
-            return optax.chain(optax.scale_by_sign(), optax.scale(-1 / steps), optax.scale(learning_rate))
+        def transformation(self, steps):
+            return optax.chain(optax.scale_by_sign(), optax.scale(-1 / steps), optax.scale(self.learning_rate))
 
     path = _ours(Signs(), steps=4)
     moved = jax.tree.map(lambda after, before, g: (before - after) * jnp.sign(g), path[0], _params(), _gradient(0))

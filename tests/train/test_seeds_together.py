@@ -18,7 +18,7 @@ STEPS, SEEDS = 100, (0, 1, 2)
 def test_seeds_under_vmap_equal_runs_of_their_own():
     """The losses of the first 100 steps, float32, to 1e-4."""
     experiment = build(Config(length=20, cell=LSTM(8), steps=STEPS))
-    optimizer = experiment.optimizer.transformation(jnp.float32(experiment.optimizer.learning_rate), STEPS)
+    optimizer = experiment.optimizer.transformation(STEPS)
 
     def one(seed):
         keys = keys_of(seed)

@@ -21,9 +21,16 @@ USAGE = f"""\
 usage: lstm-jax run {EXPERIMENTS}.NAME [--flag value ...]
        lstm-jax run path/to/mine.py [--flag value ...]
 
+       lstm-jax sweep {EXPERIMENTS}.NAME --space FIELD=VALUES ... --trials N [--workers N] [-- --flag value ...]
+       lstm-jax sweep FILE.toml
+       lstm-jax sweep --status STUDY
+       lstm-jax sweep --retry failed --study STUDY
+       lstm-jax sweep --join STUDY
+
        lstm-jax cells [NAME ...] [--input-size D] [--hidden-size H] [--markdown]
 
   run        run an experiment, or go on with it; its flags: lstm-jax run {EXPERIMENTS}.NAME --help
+  sweep      try settings of an experiment, or go on with that; its flags: lstm-jax sweep --help
   cells      list the cells: equations, papers, settings, parameters at a size
   --version  print the version
 """
@@ -57,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.stdout.write(f"lstm-jax {importlib.metadata.version('lstm-jax')}\n")
         case ["run", *flags]:
             _run(flags)
+        case ["sweep", *words]:
+            _sweep(words)
         case ["cells", *flags]:
             from lstm_jax.report.cells import list_cells
 
@@ -65,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             except ValueError as error:
                 _fail(str(error))
         case [command, *_]:
-            _fail(f"lstm-jax knows no command {command!r}; it knows: run, cells.")
+            _fail(f"lstm-jax knows no command {command!r}; it knows: run, sweep, cells.")
 
 
 def _run(flags: list[str]) -> None:
@@ -84,6 +93,21 @@ def _run(flags: list[str]) -> None:
         _fail(str(error))
     command = f"lstm-jax run {flags[0]}"
     run_experiment(module.Config, module.build, name=short_name(flags[0]), command=command, argv=flags[1:])
+
+
+def _sweep(words: list[str]) -> None:
+    try:
+        from lstm_jax.sweep.command import sweep_command
+    except ImportError:
+        _fail("Sweeps need the extra packages of pip install 'lstm-jax[experiments,sweep]'.", 1)
+    from lstm_jax.train import Interrupted, RunError
+
+    try:
+        sys.stdout.write(sweep_command(words))
+    except Interrupted as stop:
+        _fail(str(stop), 128 + stop.signal_number)
+    except RunError as error:
+        _fail(str(error))
 
 
 def run_experiment(

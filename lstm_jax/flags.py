@@ -36,23 +36,8 @@ def parse(*settings: type[Any], flags: Sequence[str], command: str, description:
         FlagError: a flag or a choice that there is not (names the nearest), a value that does not parse or is refused.
         ImportError: tyro is not installed.
     """
-    import tyro
-
-    bare = tyro.conf.arg(name="")
-    fields = [(f"part{number}", Annotated[kind, bare]) for number, kind in enumerate(settings)]
-    together = dataclasses.make_dataclass("Settings", fields, frozen=True)
     module = sys.modules.get(settings[0].__module__)
-
-    def read(flags: list[str]) -> Any:
-        return tyro.cli(
-            together,
-            prog=command,
-            description=description or getattr(module, "__doc__", None),
-            args=flags,
-            # Flags may stand in any order, those of a chosen cell too; --fresh has no opposite.
-            config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
-        )
-
+    read = _reader(settings, command, description or getattr(module, "__doc__", None))
     typed = list(flags)
     if {"-h", "--help"} & set(typed):
         read(typed)
@@ -66,7 +51,33 @@ def parse(*settings: type[Any], flags: Sequence[str], command: str, description:
             found = read(ordered)
     except SystemExit:
         raise FlagError(_unknown(typed, names, read) or _first_sentence(told.getvalue())) from None
-    return tuple(getattr(found, name) for name, _ in fields)
+    return tuple(vars(found).values())
+
+
+def known_flags(settings: type[Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """All flags of a dataclass, ``--steps``, and all choices by kind, ``cell:lstm``."""
+    known, choices = _flags_and_choices(_reader((settings,), "", None))
+    return frozenset(known), frozenset(choices)
+
+
+def _reader(settings: tuple[type[Any], ...], command: str, description: str | None) -> Callable[[list[str]], Any]:
+    import tyro
+
+    bare = tyro.conf.arg(name="")
+    fields = [(f"part{number}", Annotated[kind, bare]) for number, kind in enumerate(settings)]
+    together = dataclasses.make_dataclass("Settings", fields, frozen=True)
+
+    def read(flags: list[str]) -> Any:
+        return tyro.cli(
+            together,
+            prog=command,
+            description=description,
+            args=flags,
+            # Flags may stand in any order, those of a chosen cell too; --fresh has no opposite.
+            config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
+        )
+
+    return read
 
 
 @contextlib.contextmanager
@@ -82,10 +93,7 @@ def _wide() -> Generator[None]:
 
 def _unknown(flags: list[str], names: set[str], read: Callable[[list[str]], Any]) -> str | None:
     """A sentence on the first flag, or choice like ``cell:lstm``, that there is not; None where all are known."""
-    known, choices = set(), set()
-    for chosen in ([], *([choice] for choice in _help(read, [], r"[\w.]+:[a-z][\w-]*"))):
-        known |= _help(read, chosen, r"--[\w.-]+")
-        choices |= set(chosen)
+    known, choices = _flags_and_choices(read)
     for flag in flags:
         name = flag.split("=")[0]
         if re.match(r"--\w", name) and name.replace("_", "-") not in known:
@@ -94,6 +102,15 @@ def _unknown(flags: list[str], names: set[str], read: Callable[[list[str]], Any]
         if _is_choice(flag, names) and flag not in choices:
             return f"There is no {flag}.{_nearest(flag, choices)}"
     return None
+
+
+def _flags_and_choices(read: Callable[[list[str]], Any]) -> tuple[set[str], set[str]]:
+    """All flags, and all choices like ``cell:lstm``."""
+    known, choices = set(), set()
+    for chosen in ([], *([choice] for choice in _help(read, [], r"[\w.]+:[a-z][\w-]*"))):
+        known |= _help(read, chosen, r"--[\w.-]+")
+        choices |= set(chosen)
+    return known, choices
 
 
 def _is_choice(flag: str, names: set[str]) -> bool:

@@ -133,3 +133,15 @@ def _built(folder: Path, about: dict[str, Any]) -> Experiment:
 def _local(leaf: jax.Array) -> jax.Array:
     is_key = jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
     return leaf if is_key else jax.numpy.asarray(np.asarray(leaf))
+
+
+def progress_of(path: Path) -> tuple[int, int, Record]:
+    """Steps taken, steps at most, and the last validation's record of a run, which may be going on."""
+    try:
+        about, records = read_json(path / CONFIG), read(path)
+    except RunError:  # in the middle of a write
+        return 0, 0, {}
+    if about is None:
+        return 0, 0, {}
+    last = next((record for record in reversed(records) if record["split"] == "validation"), {})
+    return (records[-1]["step"] if records else 0), about["steps"], last

@@ -1,0 +1,390 @@
+"""A study: its question, its trials in Optuna's database, and who works on which.
+
+One Optuna trial stands for one setting, whatever happens to it. Whoever works on a trial holds the lock of its folder,
+which the system gives back when a process ends, however: a trial that is RUNNING in the database and that nobody holds
+has lost its worker, and the next one goes on with it from its last checkpoint. So each trial ends exactly once, and no
+heartbeats are needed; but all workers must see the study's folder.
+"""
+
+import json
+import math
+import os
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lstm_jax.sweep.claim import Claim, newest_run, number_of
+from lstm_jax.sweep.database import folders_of, import_optuna, open_storage, refuse_password
+from lstm_jax.sweep.locks import alone, is_held, try_lock
+from lstm_jax.sweep.patience import patiently
+from lstm_jax.sweep.settings import Sweep, from_json
+from lstm_jax.sweep.space import Space
+from lstm_jax.train.errors import RunError
+from lstm_jax.train.folder import read_json, write_json
+from lstm_jax.train.run import progress_of
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+T = TypeVar("T")
+QUESTION, DATABASE, TRIALS, WORKERS = "study.json", "study.db", "trials", "workers"
+PATIENCE = "LSTM_JAX_PATIENCE"
+"""Seconds to wait for a database or a disk that refuses; 300 if it is not set."""
+_KEPT = "Everything up to here is saved; the same command goes on."
+
+
+class Study:
+    """A study's folder and database, open."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the study in ``folder``.
+
+        Raises:
+            RunError: there is none, or its database cannot be reached.
+        """
+        about = read_json(folder / QUESTION)
+        if about is None:
+            raise RunError(f"{folder} holds no study: it has no {QUESTION}.")
+        self.folder, self.name = folder, folder.resolve().name
+        self.sweep = from_json(about["sweep"])
+        self.goal: str = about["goal"]
+        self.objective: str = about["objective"]
+        self.url: str = about["storage"]
+        """Without a password."""
+        self.patience = float(os.environ.get(PATIENCE, "300"))
+        self._space: Space | None = None
+        self.optuna = self.patiently(self._open)
+
+    @classmethod
+    def create(cls, folder: Path, sweep: Sweep, space: Space, storage: str, objective: str, goal: str) -> "Study":
+        """Open the study in ``folder``, made if there is none, with all trials that are drawn up front.
+
+        Args:
+            folder: where it is kept.
+            sweep: what is asked; of a study that is there only more trials may be asked for.
+            space: the same, read.
+            storage: the URL of a database, without its password; empty: SQLite in the folder.
+            objective: the score to optimise.
+            goal: "min" or "max".
+
+        Raises:
+            RunError: the folder holds another study or cannot be written, or the database cannot be reached.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9_][\w.-]*", folder.resolve().name):
+            raise RunError(f"{folder} is no name for a study: letters, digits, dots and dashes.")
+        refuse_password(storage)
+        about = {"sweep": asdict(sweep), "objective": objective, "goal": goal, "storage": storage}
+        try:
+            (folder / TRIALS).mkdir(parents=True, exist_ok=True)
+            (folder / WORKERS).mkdir(exist_ok=True)
+            with alone(folder):
+                there = read_json(folder / QUESTION)
+                if there is not None:
+                    _check_same(folder, from_json(there["sweep"]), sweep, there["storage"], storage)
+                write_json(folder / QUESTION, about)
+        except OSError as error:
+            raise RunError(f"Cannot write the study's folder {folder}: {error.strerror}.") from error
+        study = cls(folder)
+        study.patiently(lambda: study.optuna.set_user_attr("folder", str(folder.resolve())))
+        study._draw(space)
+        return study
+
+    @classmethod
+    def find(cls, where: str, name: str = "") -> "Study":
+        """Open the study that is named by its folder, or by the URL of its database.
+
+        Args:
+            where: the folder, or ``sqlite:///FOLDER/study.db``, or ``postgresql://...``, without a password.
+            name: which one, if a database has several.
+
+        Raises:
+            RunError: there is none, or its folder cannot be seen from here.
+        """
+        if where.startswith("sqlite:///"):
+            where = where.removeprefix("sqlite:///").removesuffix(f"/{DATABASE}")
+        if "://" not in where:
+            return cls(Path(where))
+        refuse_password(where)
+        folders = patiently(lambda: folders_of(where), float(os.environ.get(PATIENCE, "300")), "Nothing was begun.")
+        known = ", ".join(sorted(folders)) or "none"
+        if name not in folders and (name or len(folders) != 1):
+            raise RunError(f"Which study? --study NAME; the database has: {known}.")
+        folder = Path(folders[name] if name else next(iter(folders.values())))
+        about = read_json(folder / QUESTION)
+        if about is None or about["storage"] != where:
+            raise RunError(
+                f"The study's folder {folder}, where checkpoints are, is not to be seen from here: workers on all "
+                "machines need it at the same place."
+            )
+        return cls(folder)
+
+    @property
+    def space(self) -> Space:
+        """What is varied. Finds the experiment."""
+        if self._space is None:
+            from lstm_jax.train.find import find_experiment
+
+            module = find_experiment(self.sweep.experiment)
+            self._space = Space.read(self.sweep.space, self.sweep.fixed, module.Config)
+        return self._space
+
+    def claim(self, most: int) -> "list[Claim]":
+        """Up to ``most`` trials: first those that have lost their worker, then new ones, then those that crashed."""
+        return self.patiently(lambda: self._claim(most))
+
+    def trials(self) -> "list[TrialView]":
+        """All trials, by number."""
+        latest = {number_of(trial): trial for trial in self.frozen()}
+        return [self._view(number, latest[number]) for number in sorted(latest)]
+
+    def frozen(self) -> "list[FrozenTrial]":
+        """Optuna's own view of the trials."""
+        return self.patiently(lambda: self.optuna.get_trials(deepcopy=False))
+
+    def importances(self) -> dict[str, float]:
+        """How much of the objective's spread each field explains (PED-ANOVA); empty while there are too few trials."""
+        import optuna
+
+        done = [t for t in self.frozen() if t.state.name == "COMPLETE"]
+        if len(done) < 8 or len({t.value for t in done}) < 4:
+            return {}
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return dict(optuna.importance.get_param_importances(self.optuna, evaluator=evaluator))
+        except (ValueError, RuntimeError):  # a field with one value alone
+            return {}
+
+    def expected(self) -> int:
+        """How many trials there will be."""
+        if self.sweep.sampler != "grid":
+            return self.sweep.trials or 0
+        size = len(self.space.grid())
+        return min(size, self.sweep.trials or size)
+
+    def retry_failed(self) -> int:
+        """Let failed trials begin again, from their last checkpoints; how many."""
+        import optuna
+
+        def again() -> int:
+            with alone(self.folder):
+                latest = {number_of(trial): trial for trial in self.optuna.get_trials(deepcopy=False)}
+                failed = {n: t for n, t in latest.items() if t.state == optuna.trial.TrialState.FAIL}
+                for number, trial in failed.items():
+                    system = {"fixed_params": trial.params}
+                    new = optuna.create_trial(
+                        state=optuna.trial.TrialState.WAITING, user_attrs={"number": number}, system_attrs=system
+                    )
+                    self.optuna.add_trial(new)
+                return len(failed)
+
+        return self.patiently(again)
+
+    def trial_folder(self, number: int) -> Path:
+        """Where a trial's runs are."""
+        return self.folder / TRIALS / f"{number:04d}"
+
+    def command(self, values: Mapping[str, Any], seed: int = 0) -> list[str]:
+        """The command of a lone run with these values."""
+        return ["lstm-jax", "run", self.sweep.experiment, *self.space.flags(values), "--seed", str(seed)]
+
+    def eta(self, trials: "Sequence[TrialView]") -> float | None:
+        """Seconds that the rest takes, at the speed of what has ended and with as many workers as there are now."""
+        times = [trial.seconds for trial in trials if trial.state == "done" and trial.seconds is not None]
+        running = sum(trial.state == "running" for trial in trials)
+        left = max(self.expected(), len(trials)) - sum(t.state in ("done", "pruned", "failed") for t in trials)
+        return left * sum(times) / len(times) / running if times and running else None
+
+    def rank(self, trial: "TrialView") -> float:
+        """Sorts trials, the best first, those without a final objective last."""
+        if trial.state != "done" or trial.value is None:
+            return math.inf
+        return trial.value if self.goal == "min" else -trial.value
+
+    def best_of(self, trials: "Sequence[TrialView]") -> "TrialView | None":
+        """The finished one with the best objective."""
+        best = min(trials, key=self.rank, default=None)
+        return best if best is not None and self.rank(best) < math.inf else None
+
+    @property
+    def fields(self) -> list[str]:
+        """What is varied."""
+        return [text.partition("=")[0].strip().replace("-", "_") for text in self.sweep.space]
+
+    def is_short(self, field: str) -> bool:
+        """Whether a field's last name is not that of another one."""
+        lasts = [one.rpartition(".")[2] for one in self.fields]
+        return lasts.count(field.rpartition(".")[2]) == 1
+
+    def patiently(self, action: Callable[[], T]) -> T:
+        """What ``action()`` gives, waiting for database and disk."""
+        return patiently(action, self.patience, _KEPT)
+
+    def _open(self) -> "optuna.Study":
+        optuna = import_optuna()
+        with alone(self.folder):  # two would make the tables at once
+            storage = open_storage(self.url or f"sqlite:///{self.folder.resolve() / DATABASE}")
+        pruners = {
+            "none": optuna.pruners.NopPruner,
+            "median": optuna.pruners.MedianPruner,
+            "halving": optuna.pruners.SuccessiveHalvingPruner,
+        }
+        return optuna.create_study(
+            storage=storage,
+            study_name=self.name,
+            sampler=optuna.samplers.RandomSampler(seed=self.sweep.seed),
+            pruner=pruners[self.sweep.pruner](),
+            direction="minimize" if self.goal == "min" else "maximize",
+            load_if_exists=True,
+        )
+
+    def _draw(self, space: Space) -> None:
+        """Put the trials of a grid, or the random ones, that are not there yet into the database."""
+        if self.sweep.sampler == "tpe":
+            return
+        grid = space.grid() if self.sweep.sampler == "grid" else None
+        total = self.sweep.trials or 0 if grid is None else min(len(grid), self.sweep.trials or len(grid))
+
+        def draw() -> None:
+            with alone(self.folder):
+                there = {number_of(trial) for trial in self.optuna.get_trials(deepcopy=False)}
+                for number in sorted(set(range(total)) - there):
+                    values = space.random(self.sweep.seed, number) if grid is None else grid[number]
+                    self.optuna.enqueue_trial(values, user_attrs={"number": number})
+
+        self.patiently(draw)
+
+    def _claim(self, most: int) -> "list[Claim]":
+        from optuna.trial import TrialState
+
+        claims: list[Claim] = []
+        try:
+            with alone(self.folder):
+                trials = self.optuna.get_trials(deepcopy=False)
+                latest = {number_of(trial): trial for trial in trials}
+                left = [trial for trial in latest.values() if trial.state == TrialState.RUNNING]
+                crashed = [trial for trial in left if trial.user_attrs.get("crashes")]
+                for trial in left:
+                    if len(claims) < most and trial not in crashed:
+                        self._adopt(trial, claims)
+                self._new(most, latest, claims)
+                # Those that crashed stand at the back: one bad trial does not hold up the others.
+                for trial in crashed:
+                    if len(claims) < most:
+                        self._adopt(trial, claims)
+        except BaseException:
+            for claim in claims:
+                claim.unlock()
+            raise
+        return claims
+
+    def _adopt(self, trial: "FrozenTrial", claims: "list[Claim]") -> None:
+        """Take over a trial that nobody works on, or give it up where it has lost its workers too often."""
+        lock = try_lock(self.trial_folder(number_of(trial)))
+        if lock is None:
+            return
+        claims.append(claim := Claim(self, trial, lock))
+        attempt, reached = trial.user_attrs.get("attempt", {}), claim.reached()
+        if attempt and not attempt.get("released"):
+            died = trial.user_attrs.get("deaths", 0) + 1 if attempt["reached"] == reached else 0
+            claim.note("deaths", died)
+            if died > self.sweep.retries:
+                claims.remove(claim)
+                claim.fail(
+                    f"Its worker ended {died} times without a word, and got no further: out of memory, or killed?"
+                )
+                return
+        claim.begin(reached)
+
+    def _new(self, most: int, latest: "Mapping[int, FrozenTrial]", claims: "list[Claim]") -> None:
+        """Take trials that wait, or, of TPE, that are still to be chosen."""
+        import optuna
+        from optuna.trial import TrialState
+
+        waiting = sum(trial.state == TrialState.WAITING for trial in latest.values())
+        to_come = max(0, self.expected() - len(latest)) if self.sweep.sampler == "tpe" else 0
+        for place in range(min(most - len(claims), waiting + to_come)):
+            if self.sweep.sampler == "tpe":
+                # A seed of its own for each choice: two workers must not choose the same.
+                seed = self.sweep.seed * 1_000_003 + len(latest) + place
+                self.optuna.sampler = optuna.samplers.TPESampler(seed=seed % 2**32, constant_liar=True)
+            asked = self.optuna.ask().number
+            trial = next(t for t in self.optuna.get_trials(deepcopy=False) if t.number == asked)
+            lock = try_lock(self.trial_folder(number_of(trial)))
+            if lock is not None:  # else somebody still holds a failed trial that is tried again
+                claims.append(claim := Claim(self, trial, lock))
+                claim.begin(claim.reached())
+
+    def _view(self, number: int, trial: "FrozenTrial") -> "TrialView":
+        folder = self.trial_folder(number)
+        state = _STATES[trial.state.name]
+        if state == "running" and not is_held(folder):
+            state = "stopped"
+        attrs = trial.user_attrs
+        steps, of, last = progress_of(newest_run(folder)) if state in ("running", "stopped") else (0, 0, {})
+        known = trial.system_attrs.get("fixed_params", {}) | trial.params
+        values = {field: known.get(field) for field in self.fields}
+        begun, ended = trial.datetime_start, trial.datetime_complete
+        reason = attrs.get("reason", "")
+        if state == "stopped" and attrs.get("crashes"):
+            reason = f"crashed, to be tried again: {attrs['crashes'][-1]}"
+        return TrialView(
+            number=number,
+            state=state,
+            values=values,
+            value=trial.value if state == "done" else last.get(self.objective),
+            scores=attrs.get("scores", {}),
+            step=steps,
+            steps=of,
+            rate=steps / last["seconds"] if last.get("seconds") else None,
+            seconds=(ended - begun).total_seconds() if begun and ended else None,
+            reason=reason,
+            folder=folder,
+        )
+
+
+@dataclass(frozen=True)
+class TrialView:
+    """What is known of a trial."""
+
+    number: int
+    state: str
+    """waiting, running, stopped (to be gone on with), done, pruned or failed."""
+    values: dict[str, Any]
+    """Its settings by field; empty texts where they are not chosen yet."""
+    value: float | None
+    """The objective: final, or of the last validation while it runs."""
+    scores: dict[str, float]
+    """Test scores of a finished trial, means over its seeds. Nothing is chosen by them."""
+    step: int
+    steps: int
+    rate: float | None
+    """Steps a second."""
+    seconds: float | None
+    """From its first claim to its end."""
+    reason: str
+    """Why it was pruned or has failed."""
+    folder: Path
+
+
+_STATES = {"WAITING": "waiting", "RUNNING": "running", "COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+def _check_same(folder: Path, old: Sweep, new: Sweep, old_url: str, new_url: str) -> None:
+    before, now = old.question() | {"storage": old_url}, new.question() | {"storage": new_url}
+    for name, value in now.items():
+        # Through JSON once: what is compared is what was written.
+        if json.loads(json.dumps(value)) != json.loads(json.dumps(before[name])):
+            raise RunError(
+                f"{folder} holds a study with another {name}: {_shown(before[name])} there, {_shown(value)} here. "
+                "Choose another --study for another question."
+            )
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else repr(value)

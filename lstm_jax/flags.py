@@ -50,7 +50,9 @@ def parse(*settings: type[Any], flags: Sequence[str], command: str, description:
         with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told), _wide():
             found = read(ordered)
     except SystemExit:
-        raise FlagError(_unknown(typed, names, read) or _first_sentence(told.getvalue())) from None
+        # Without the description, which may speak of flags that are none of these.
+        unknown = _unknown(typed, names, _reader(settings, command, None))
+        raise FlagError(unknown or _first_sentence(told.getvalue())) from None
     return tuple(vars(found).values())
 
 

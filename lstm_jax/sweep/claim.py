@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstm_jax.train.errors import RunError
 from lstm_jax.train.folder import write_text
 
 if TYPE_CHECKING:
@@ -17,8 +18,15 @@ if TYPE_CHECKING:
 
 
 def number_of(trial: "FrozenTrial") -> int:
-    """The number of a trial's setting: one that is tried again keeps it."""
-    return trial.user_attrs.get("number", trial.number)
+    """The number of a trial's setting: one that is tried again keeps it.
+
+    Raises:
+        RunError: it is no number, which a folder could not be named by.
+    """
+    number = trial.user_attrs.get("number", trial.number)
+    if not isinstance(number, int) or number < 0:
+        raise RunError(f"The database names a trial {number!r}, which is no number: it is damaged.")
+    return number
 
 
 def newest_run(folder: Path) -> Path:

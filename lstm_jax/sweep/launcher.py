@@ -66,8 +66,7 @@ def prepare(question: Sweep, *, study: str | os.PathLike[str] = "", storage: str
         space.grid()
     try:
         experiments = [module.build(config) for config in space.check()]
-        known = measures_of(experiments[0])
-        objective = one_of("objective", question.objective or experiments[0].metric, known)
+        objective = one_of("objective", question.objective or experiments[0].metric, measures_of(experiments[0]))
     except ValueError as error:
         raise RunError(str(error)) from error
     if question.pruner != "none" and objective in MEASURES:

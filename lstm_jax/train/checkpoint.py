@@ -85,7 +85,7 @@ class Checkpoints:
         if step == self._manager.latest_step():
             return
         meta = {**meta, "arrays": _arrays(saved), "digest": digest(saved)}
-        items = ocp.args.Composite(saved=ocp.args.StandardSave(saved), meta=ocp.args.JsonSave(meta))
+        items = ocp.args.Composite(saved=ocp.args.StandardSave(_not_empty(saved)), meta=ocp.args.JsonSave(meta))
         try:
             self._manager.save(step, args=items, force=True)
         except Exception as error:  # orbax passes on whatever its threads met
@@ -130,9 +130,10 @@ class Checkpoints:
     def _read(self, step: int, like: Any) -> tuple[Any, dict[str, Any]]:
         meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
         self._check_arrays(step, meta["arrays"], _arrays(like))
-        template = jax.tree.map(ocp.tree.to_shape_dtype_struct, like)
+        template = jax.tree.map(ocp.tree.to_shape_dtype_struct, _not_empty(like))
         items = ocp.args.Composite(saved=ocp.args.StandardRestore(template))
         saved = self._manager.restore(step, args=items)["saved"]
+        saved = jax.tree.map(lambda read, old: read if old.size else old, saved, like)
         if digest(saved) != meta["digest"]:
             raise ValueError("its content is not what was written")
         return saved, meta
@@ -198,6 +199,11 @@ def digest(tree: Any) -> str:
         is_key = jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
         total.update(np.asarray(jax.random.key_data(leaf) if is_key else leaf).tobytes())
     return total.hexdigest()
+
+
+def _not_empty(tree: Any) -> Any:
+    """The tree with a single zero for each array without elements, which orbax refuses to save."""
+    return jax.tree.map(lambda leaf: leaf if leaf.size else np.zeros(1, leaf.dtype), tree)
 
 
 def _arrays(tree: Any) -> dict[str, str]:

@@ -110,13 +110,17 @@ def _functions(
             found |= {f"{score} at {label}" if label else score: value for score, value in scored.items()}
         return found
 
+    @functools.cache
+    def by_step(one: Task, mesh: jax.sharding.Mesh) -> Program:
+        return Program(functools.partial(TaskModel(model.model, one).by_step, rows=test_size), mesh)
+
     def report(params: Any, folder: Path) -> None:
         with (folder / BY_STEP).open("w", encoding="utf-8", newline="\n") as file:
             file.write("test,step,asked,accuracy\n")
             for number, (label, one) in enumerate(tests):
-                count = Program(functools.partial(TaskModel(model.model, one).by_step, rows=test_size), devices_mesh())
                 # Fresh sequences, whatever the run's seed is: a report is given no key.
-                right, asked = jax.device_get(count(params, jax.random.fold_in(jax.random.key(2**31 - 1), number)))
+                key = jax.random.fold_in(jax.random.key(2**31 - 1), number)
+                right, asked = jax.device_get(by_step(one, devices_mesh())(params, key))
                 for step in asked.nonzero()[0]:
                     file.write(f"{label},{step},{asked[step]},{right[step] / asked[step]:.6f}\n")
 

@@ -1,5 +1,6 @@
 """``lstm-jax sweep``: its flags, and what each way to call it does."""
 
+import contextlib
 import ctypes
 import dataclasses
 import math
@@ -98,7 +99,8 @@ def _join(options: "SweepOptions") -> str:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == 1:
             return ""
-    use_cpu_cores()
+    with contextlib.suppress(RuntimeError):  # XLA_FLAGS say how many devices there are
+        use_cpu_cores()
     work(study.folder, deadline=math.inf if options.until is None else options.until)
     return ""
 

@@ -28,12 +28,15 @@ def import_optuna() -> Any:
 
 def open_storage(url: str) -> Any:
     """The database at a URL, its tables made if they are not there."""
+    from sqlalchemy.pool import NullPool
+
     if url.startswith("sqlite"):  # many processes write: each waits for its turn
-        engine: dict[str, Any] = {"connect_args": {"timeout": 60}}
+        options: dict[str, Any] = {"timeout": 60}
     else:
         url = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", os.environ.get(STORAGE) or url)
-        engine = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
-    return import_optuna().storages.RDBStorage(url, engine_kwargs=engine)
+        options = {"connect_timeout": 10}
+    # No connection outlives its use: a server may go away between two, and a cluster has many workers.
+    return import_optuna().storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool, "connect_args": options})
 
 
 def folders_of(url: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """``lstm-jax compare``: validation curves of several settings over one another, and what they scored."""
 
 import math
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Group:
         """The runs that a folder stands for: its own, those in it, or those of a study's best trial.
 
         Raises:
-            RunError: it holds none of them, or runs that differ in more than the seed.
+            RunError: it holds none of them, or runs that differ in more than the seed, or not in it.
         """
         if (folder / QUESTION).exists():
             study = Study(folder)
@@ -44,7 +45,8 @@ class Group:
             return cls(runs_of(study, best), f"{folder} is a study: its best trial, {best.number}, stands for it.")
         if (folder / CONFIG).exists():
             return cls([folder])
-        inside = sorted(path.parent for path in folder.glob(f"*/{CONFIG}"))
+        # Without those that --fresh has moved aside.
+        inside = sorted(p.parent for p in folder.glob(f"*/{CONFIG}") if not re.search(r"\.old\d+$", p.parent.name))
         if not inside:
             raise RunError(
                 f"{folder} holds no run, no study and no folders of runs: it has no {CONFIG} and no {QUESTION}."
@@ -57,6 +59,10 @@ class Group:
                     f"{folder} holds runs of different settings ({inside[0].name} and {run.name} differ in "
                     f"{', '.join(differing)}): name the run folders themselves."
                 )
+        seeds = [_about(run)["seed"] for run in inside]
+        twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
+        if twice is not None:
+            raise RunError(f"{folder} holds several runs of seed {twice}: name the run folders themselves.")
         return cls(inside)
 
 

@@ -56,6 +56,7 @@ def finish(axes: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:
     axes.set_ylabel(plain(ylabel))
     if title:
         axes.set_title(plain(title), fontsize=10, loc="left")
+    axes.set_axisbelow(True)
     axes.grid(alpha=0.25, which="major")
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -25,7 +25,8 @@ def run_section(folder: Path) -> Section:
     if about is None:
         raise RunError(f"{folder} holds no run: it has no {CONFIG}.")
     blocks = [
-        Block("Question", note=asked(about["module"]), facts=_question(about)),
+        *([Block("Question", note=question)] if (question := asked(about["module"])) else []),
+        Block("Settings", facts=_settings(about)),
         Block("Command", command=result["command"]) if result is not None else Block("Command", note=_not_yet(records)),
         _scores(about, result),
         Block("Curves", pictures=_pictures(about, records), note="" if records else "There are no records yet."),
@@ -34,7 +35,7 @@ def run_section(folder: Path) -> Section:
     return Section(f"{about['experiment']}, seed {about['seed']}", f"Run in {folder}", blocks)
 
 
-def _question(about: dict[str, Any]) -> list[tuple[str, str]]:
+def _settings(about: dict[str, Any]) -> list[tuple[str, str]]:
     told = {"experiment", "seed", "the data"}
     settings = {name: value for name, value in identity(about).items() if name not in told}
     return [

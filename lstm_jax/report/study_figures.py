@@ -142,6 +142,7 @@ def draw_against(
     if study.goal == "min" and only_positive(axes):
         axes.set_yscale("log")
     if bare:
+        axes.margins(y=0.12)  # room for them
         across = axes.get_xaxis_transform()  # heights as shares of the picture
         axes.plot(bare, [_RUG] * len(bare), "|", color=COLORS[1], markersize=9, transform=across, label="without score")
     if ring is not None:

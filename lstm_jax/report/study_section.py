@@ -170,7 +170,9 @@ def _figures(study: Study, trials: Sequence[TrialView]) -> list[Block]:
 def _table(study: Study, trials: Sequence[TrialView], best: TrialView | None, results: Results) -> Block:
     """All trials."""
     tests = list(dict.fromkeys(name for trial in trials for name in trial.scores))
-    columns = ["trial", *study.fields, "state", study.objective, *(f"test {n}" for n in tests), "steps", "s", "reason"]
+    settings = [field.rpartition(".")[2] if study.is_short(field) else field for field in study.fields]
+    scores = [study.objective, *(f"test {name}" for name in tests)]
+    columns = ["trial", *settings, "state", *scores, "steps", "seconds", "reason"]
     rows = []
     for trial in trials:
         steps = [result["steps"] for _, result in results[trial.number]]

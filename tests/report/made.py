@@ -1,5 +1,6 @@
 """A small study, and runs by seed, for the tests of pages and comparisons."""
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -36,9 +37,8 @@ def build(config):
 RATES = "0.01", "0.03", "0.1", "0.3", "0.9"
 
 
-@functools.cache
-def _study() -> Path:
-    folder = Path(tempfile.mkdtemp())
+def waiting_study(folder: Path) -> Path:
+    """A study that nobody has worked on yet."""
     (folder / "fit_a_sum.py").write_text(FILE)
     question = Sweep(
         experiment=str(folder / "fit_a_sum.py"),
@@ -49,9 +49,16 @@ def _study() -> Path:
         retries=0,
         fixed=("--steps", "20"),
     )
-    study = prepare(question, study=folder / "steps")
-    work(study.folder, told=lambda line: None)
-    return study.folder
+    return prepare(question, study=folder / "steps").folder
+
+
+@functools.cache
+def _study() -> Path:
+    home = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    folder = waiting_study(Path(home))
+    work(folder, told=lambda line: None)
+    return folder
 
 
 def a_study(path: Path) -> Path:

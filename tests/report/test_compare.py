@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import statistics
 
 import pytest
@@ -35,11 +36,13 @@ def _rows(told):
 
 def test_medians_intervals_and_a_picture(seeds, monkeypatch, capsys):
     monkeypatch.chdir(seeds)
+    shutil.copytree("slow/seed-0", "slow/seed-0.old1")  # moved aside by --fresh: it does not count
     main(["compare", "slow", "fast"])
     told = capsys.readouterr().out
     assert told.endswith("The picture: comparison.png\n") and "Student's t" in told
     assert (seeds / "comparison.png").read_bytes().startswith(b"\x89PNG")
     rows = _rows(told)
+    shutil.rmtree("slow/seed-0.old1")
     found = _results(seeds / "slow")
     scores = [result["metrics"]["mse"] for result in found]
     mean, half = statistics.fmean(scores), 4.302653 * statistics.stdev(scores) / 3**0.5
@@ -86,6 +89,8 @@ def test_what_cannot_be_compared_is_refused(seeds, capsys, monkeypatch):
     (seeds / "renamed").mkdir()
     (seeds / "renamed" / "config.json").write_text(json.dumps(about | {"experiment": "tiny", "metric": "nats"}))
     (seeds / "empty").mkdir()
+    for name in ("seed-0", "again"):
+        shutil.copytree(seeds / "slow" / "seed-0", seeds / "twice" / name)
     for words, sentence in (
         (["fast", "other"], "Only runs of one experiment can be compared, but fast has tiny and other has other."),
         (["fast", "renamed"], "Only runs of one metric can be compared, but fast has mse and renamed has nats."),
@@ -95,6 +100,7 @@ def test_what_cannot_be_compared_is_refused(seeds, capsys, monkeypatch):
             "mixed holds runs of different settings (a and b differ in noise): name the run folders themselves.",
         ),
         (["empty"], "empty holds no run, no study and no folders of runs: it has no config.json and no study.json."),
+        (["twice"], "twice holds several runs of seed 0: name the run folders themselves."),
         ([], "lstm-jax compare: the following arguments are required: FOLDER."),
     ):
         with pytest.raises(SystemExit) as stop:

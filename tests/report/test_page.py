@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -15,7 +16,7 @@ from lstm_jax.report.blocks import Cell
 from lstm_jax.report.page import report_command, write_page
 from lstm_jax.sweep import Study
 from lstm_jax.train import RunError
-from tests.report.made import EVIL, RATES, a_run, a_study
+from tests.report.made import EVIL, RATES, a_run, a_study, waiting_study
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -31,13 +32,14 @@ class Page(HTMLParser):
         self.commands: dict[str, str] = {}
         self.rows: dict[str, list[list[tuple[str, str | None]]]] = {}
         self._heading = self._open = ""
-        self._reading = ""
+        self._reading, self._command = "", False
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         found = dict(attrs)
         self.tags.append((tag, found))
         self._open = tag
+        self._command |= tag == "pre"
         if tag in ("h1", "h2"):
             self._heading, self._reading = "", "heading"
         elif tag == "tr":
@@ -50,13 +52,14 @@ class Page(HTMLParser):
             self._reading = ""
             self.under.setdefault(self._heading, "")
         self._open = ""
+        self._command &= tag != "pre"
 
     def handle_data(self, data):
         if self._reading:
             self._heading += data
             return
         self.under[self._heading] = self.under.get(self._heading, "") + data
-        if self._open == "pre":
+        if self._command:
             self.commands[self._heading] = self.commands.get(self._heading, "") + data
         if self._open in ("td", "button", "th") and self.rows.get(self._heading):
             text, key = self.rows[self._heading][-1][-1]
@@ -90,7 +93,7 @@ def test_a_study_has_all_that_was_asked(study, page):
 def test_the_table_has_every_trial_and_the_numbers_of_the_results(study, page):
     head, *rows = page.rows["All trials"]
     assert [text for text, _ in head] == [
-        "trial", "optimizer.learning_rate", "kind", "state", "mse", "test mse", "steps", "s", "reason",
+        "trial", "learning_rate", "kind", "state", "mse", "test mse", "steps", "seconds", "reason",
     ]  # fmt: skip
     assert [int(row[0][1]) for row in rows] == list(range(10))
     for number, row in enumerate(rows):
@@ -160,6 +163,28 @@ def test_a_study_whose_experiment_is_gone_still_has_its_page(study, tmp_path):
         (study / "study.json").write_text(json.dumps(there))
     assert "Best configuration" not in page.commands
     assert "There is no experiment 'experiments.gone_with_the_wind'" in page.under["Best configuration"]
+
+
+def test_a_study_that_nobody_has_worked_on(tmp_path):
+    pytest.importorskip("optuna")
+    pytest.importorskip("tyro")
+    page = Page(write_page(tmp_path / "r.html", [waiting_study(tmp_path)]).read_text())
+    assert "10 waiting" in page.under["Question"]
+    assert "No trial is done yet" in page.under["Best configuration"]
+    assert "Nothing is finished yet" in page.under["Environment"]
+    assert [row[3][0] for row in page.rows["All trials"][1:]] == ["waiting"] * 10
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
+def test_without_the_extra_it_is_named_but_a_run_needs_no_optuna(tmp_path, monkeypatch, capsys):
+    a_run(tmp_path / "run")
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    main(["report", str(tmp_path / "run")])
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(SystemExit) as stop:
+        main(["report", str(tmp_path / "run")])
+    assert stop.value.code == 1
+    assert "pip install 'lstm-jax[experiments]'" in capsys.readouterr().err
 
 
 def test_a_run_has_its_scores_curves_and_gradient_norms(tmp_path, capsys):

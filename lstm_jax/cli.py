@@ -1,4 +1,4 @@
-"""The command line: ``lstm-jax run EXPERIMENT --flag value``, ``python -m experiments.NAME``, ``lstm-jax cells``.
+"""The command line: ``lstm-jax run EXPERIMENT --flag value``, ``python -m experiments.NAME``, ``lstm-jax sweep`` ...
 
 EXPERIMENT is a module (``experiments.adding``) or a file (``path/to/mine.py``) with a ``Config`` and a ``build``.
 
@@ -27,10 +27,14 @@ usage: lstm-jax run {EXPERIMENTS}.NAME [--flag value ...]
        lstm-jax sweep --retry failed --study STUDY
        lstm-jax sweep --join STUDY
 
+       lstm-jax report RUN_OR_STUDY ... [--out FILE]
+       lstm-jax compare FOLDER ... [--out FILE]
        lstm-jax cells [NAME ...] [--input-size D] [--hidden-size H] [--markdown]
 
   run        run an experiment, or go on with it; its flags: lstm-jax run {EXPERIMENTS}.NAME --help
   sweep      try settings of an experiment, or go on with that; its flags: lstm-jax sweep --help
+  report     show runs and studies in one HTML page: question, curves, trials, the best command
+  compare    draw learning curves over one another, and list medians with confidence intervals
   cells      list the cells: equations, papers, settings, parameters at a size
   --version  print the version
 """
@@ -66,15 +70,35 @@ def main(argv: Sequence[str] | None = None) -> None:
             _run(flags)
         case ["sweep", *words]:
             _sweep(words)
-        case ["cells", *flags]:
+        case ["report", *words]:
+            from lstm_jax.report.page import report_command
+
+            _tell(report_command, words)
+        case ["compare", *words]:
+            from lstm_jax.report.compare import compare_command
+
+            _tell(compare_command, words)
+        case ["cells", *words]:
             from lstm_jax.report.cells import list_cells
 
             try:
-                sys.stdout.write(list_cells(flags))
+                sys.stdout.write(list_cells(words))
             except ValueError as error:
                 _fail(str(error))
         case [command, *_]:
-            _fail(f"lstm-jax knows no command {command!r}; it knows: run, sweep, cells.")
+            _fail(f"lstm-jax knows no command {command!r}; it knows: run, sweep, report, compare, cells.")
+
+
+def _tell(command: Callable[[Sequence[str]], str], words: list[str]) -> None:
+    """Print what a command says that reads run folders."""
+    from lstm_jax.train.errors import RunError
+
+    try:
+        sys.stdout.write(command(words))
+    except (RunError, FlagError) as error:
+        _fail(str(error))
+    except ImportError:
+        _fail(f"Pages and pictures need the extra packages of {EXTRA}.", 1)
 
 
 def _run(flags: list[str]) -> None:

@@ -25,8 +25,9 @@ def look_inside(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     rooms = {name.split("/")[0] for name in names}
     extra = {room for room in rooms if room != "lstm_jax" and not room.endswith(".dist-info")}
-    if extra or "lstm_jax/py.typed" not in names:
-        sys.exit(f"{wheel.name} must hold lstm_jax with its py.typed, and nothing else; it holds {sorted(rooms)}.")
+    missing = {"lstm_jax/py.typed", "lstm_jax/report/page.html.j2"} - set(names)
+    if extra or missing:
+        sys.exit(f"{wheel.name} must hold lstm_jax and nothing else; it has {sorted(rooms)}, and lacks {missing}.")
     print(f"{wheel.name}: {len(names)} files, lstm_jax only")
 
 

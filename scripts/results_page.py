@@ -10,6 +10,7 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstm_jax.report.interval import half_interval
 from lstm_jax.train.task_experiment import BY_STEP
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ COLUMNS = [
     "date",
     "machine",
 ]
-# 97.5% quantiles of Student's t with n - 1 degrees of freedom.
-STUDENT = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
 
 def write(lines: "list[Line]", runs: Path, results: Path) -> None:
@@ -172,7 +171,7 @@ def spread(values: list[float]) -> str:
         return "failed"
     if len(values) == 1:
         return f"{values[0]:.4g}"
-    half = STUDENT.get(len(values), 1.96) * statistics.stdev(values) / math.sqrt(len(values))
+    half = half_interval(values)
     return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g}; ±{half:.2g})"
 
 

@@ -237,7 +237,7 @@ def test_unknown_experiments_and_commands(capsys):
     assert "Did you mean experiments.adding?" in _refused(capsys, "run", "experiments.ading")
     assert "Did you mean experiments.adding?" in _refused(capsys, "run", "adding")
     assert "experiments.adding" in _refused(capsys, "run")
-    assert _refused(capsys, "rnu") == "lstm-jax knows no command 'rnu'; it knows: run, sweep, cells."
+    assert _refused(capsys, "rnu") == "lstm-jax knows no command 'rnu'; it knows: run, sweep, report, compare, cells."
 
 
 def test_outside_a_checkout(capsys, tmp_path, monkeypatch):

@@ -3,14 +3,17 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstm_jax.report.drawing import BASELINE, COLORS, finish, legend, level, new_figure, plain, save_png
 from lstm_jax.train.folder import CONFIG, RESULT
 from lstm_jax.train.writers import read
 
-_COLORS = ("#1f5fa8", "#c44e1f", "#2e7d4f", "#7a4fa3", "#b08a00", "#5f6a72", "#a8326e", "#2a9d9d")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _DASHES = ("-", "--", ":")
 
 
@@ -44,36 +47,41 @@ def draw_bands(
     Raises:
         ImportError: matplotlib is not installed.
     """
-    # Not pyplot: it would choose a backend for the whole process, and keep the figure alive.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 4.5), dpi=130, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure = new_figure(dpi=130)
     axes = figure.add_subplot()
     for number, (label, (places, values)) in enumerate(lines.items()):
-        color = _COLORS[number // alike % len(_COLORS)]
-        dash = _DASHES[(number % alike if alike > 1 else number // len(_COLORS)) % len(_DASHES)]
-        middle = np.nanmedian(values, axis=0)
-        axes.plot(places, middle, dash, color=color, linewidth=1.6, label=label, marker=marker, markersize=4)
-        if len(values) > 1:
-            low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-            axes.fill_between(places, low, high, color=color, alpha=0.16, linewidth=0)
+        color = COLORS[number // alike % len(COLORS)]
+        dash = _DASHES[(number % alike if alike > 1 else number // len(COLORS)) % len(_DASHES)]
+        plot_band(axes, places, values, color, label=label, dash=dash, marker=marker)
     for (label, height), dash in zip((levels or {}).items(), ("--", ":", "-.", "--", ":"), strict=False):
-        axes.axhline(height, color="#555555", linestyle=dash, linewidth=1.1, label=label)
+        level(axes, height, label, BASELINE, dash)
     if log_x:
         axes.set_xscale("log")
     if log_y:
         axes.set_yscale("log")
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(fontsize=8, ncols=3, loc="outside lower center", frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.print_png(path)
-    return path
+    finish(axes, xlabel, ylabel, title)
+    legend(figure)
+    return save_png(figure, path)
+
+
+def plot_band(
+    axes: "Axes",
+    places: np.ndarray,
+    values: np.ndarray,
+    color: str,
+    *,
+    label: str = "",
+    dash: str = "-",
+    marker: str = "",
+    width: float = 1.6,
+) -> None:
+    """Draw the median of ``values`` ``[seeds, N]``, in a band from the lowest to the highest."""
+    middle = np.nanmedian(values, axis=0)
+    shown = plain(label) if label else None
+    axes.plot(places, middle, dash, color=color, linewidth=width, label=shown, marker=marker, markersize=4)
+    if len(values) > 1:
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        axes.fill_between(places, low, high, color=color, alpha=0.16, linewidth=0)
 
 
 def learning_curves(path: Path, groups: Mapping[str, Sequence[Path]], *, title: str) -> Path:

@@ -1,22 +1,16 @@
 """The cells in words: what ``lstm-jax cells`` prints, and the table of docs/cells.md."""
 
-import argparse
 import textwrap
 from collections.abc import Sequence
 from dataclasses import MISSING
-from typing import Any, NoReturn
+from typing import Any
 
 from lstm_jax.cells.registry import CELLS, Description, describe
 from lstm_jax.options import one_of, positive
+from lstm_jax.report.arguments import Parser
 
 COMMON = ("hidden_size", "param_dtype", "dtype")
 """Settings that all cells have."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say it in one sentence; argparse would print the usage, too."""
-        raise ValueError(f"lstm-jax cells: {message}.")
 
 
 def list_cells(arguments: Sequence[str]) -> str:
@@ -25,7 +19,7 @@ def list_cells(arguments: Sequence[str]) -> str:
     Raises:
         ValueError: an unknown cell or flag.
     """
-    parser = _Parser(prog="lstm-jax cells", description="List the cells.")
+    parser = Parser(prog="lstm-jax cells", description="List the cells.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="cells to tell all about; all, in brief, if none")
     parser.add_argument("--input-size", type=int, default=128, help="D, to count parameters by (default 128)")
     parser.add_argument("--hidden-size", type=int, default=128, help="H, to count parameters by (default 128)")

@@ -69,6 +69,8 @@ def prepare(question: Sweep, *, study: str | os.PathLike[str] = "", storage: str
         objective = one_of("objective", question.objective or experiments[0].metric, measures_of(experiments[0]))
     except ValueError as error:
         raise RunError(str(error)) from error
+    except (TypeError, AttributeError, ArithmeticError, LookupError, OSError) as error:
+        raise RunError(f"{question.experiment} cannot be built: {type(error).__name__}: {error}") from error
     if question.pruner != "none" and objective in MEASURES:
         raise RunError(f"Pruning goes by validations, which do not have {objective}: choose --pruner none.")
     goal = question.direction

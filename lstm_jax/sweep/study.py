@@ -49,7 +49,7 @@ class Study:
         about = read_json(folder / QUESTION)
         if about is None:
             raise RunError(f"{folder} holds no study: it has no {QUESTION}.")
-        self.folder, self.name = folder, folder.resolve().name
+        self.folder, self.name = folder, about["name"]
         self.sweep = from_json(about["sweep"])
         self.goal: str = about["goal"]
         self.objective: str = about["objective"]
@@ -77,7 +77,8 @@ class Study:
         if not re.fullmatch(r"[A-Za-z0-9_][\w.-]*", folder.resolve().name):
             raise RunError(f"{folder} is no name for a study: letters, digits, dots and dashes.")
         refuse_password(storage)
-        about = {"sweep": asdict(sweep), "objective": objective, "goal": goal, "storage": storage}
+        name = folder.resolve().name
+        about = {"name": name, "sweep": asdict(sweep), "objective": objective, "goal": goal, "storage": storage}
         try:
             (folder / TRIALS).mkdir(parents=True, exist_ok=True)
             (folder / WORKERS).mkdir(exist_ok=True)
@@ -85,6 +86,7 @@ class Study:
                 there = read_json(folder / QUESTION)
                 if there is not None:
                     _check_same(folder, from_json(there["sweep"]), sweep, there["storage"], storage)
+                    about["name"] = there["name"]  # a folder may be renamed
                 write_json(folder / QUESTION, about)
         except OSError as error:
             raise RunError(f"Cannot write the study's folder {folder}: {error.strerror}.") from error

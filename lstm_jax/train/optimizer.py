@@ -79,7 +79,8 @@ class Optimizer:
     def structure(self) -> tuple[Any, ...]:
         """All but the `numbers`: optimisers of one structure share their programs."""
         # vars, not fields: whatever a subclass holds counts.
-        static = {name: None if name in self.numbers else value for name, value in vars(self).items()}
+        # Not None for a traced one: that is what leaves clipping out.
+        static = {name: "traced" if name in self.numbers else value for name, value in vars(self).items()}
         return type(self), tuple(sorted(static.items()))
 
     def with_numbers(self, numbers: Mapping[str, Any]) -> Self:

@@ -84,7 +84,9 @@ def test_a_sweep_killed_again_and_again(tmp_path):
     folder, killed = tmp_path / "killed", 0
     for _ in range(ROUNDS):
         launcher, before = _start(folder, cache), _steps(folder)
-        _wait_until(lambda before=before, launcher=launcher: _steps(folder) > before or launcher.poll() is not None, 120)
+        _wait_until(
+            lambda before=before, launcher=launcher: _steps(folder) > before or launcher.poll() is not None, 120
+        )
         time.sleep(draw.uniform(0, 3))
         workers = _workers(folder)
         victims = draw.sample(workers, (len(workers) + 1) // 2)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lstm_jax.report import figures
+from lstm_jax.report import drawing, figures
 
 pytest.importorskip("matplotlib")
 
@@ -58,6 +58,27 @@ def test_values_that_have_no_logarithm_are_drawn_on_a_linear_scale(tmp_path, dra
 def test_before_the_first_validation(tmp_path, drawn):
     figures.learning_curve(_folder(tmp_path, [1.0, 0.5], []))
     assert {line.get_label() for line in drawn[0].lines} == {"training loss", "trivial model: 0.2", "solved: 0.01"}
+
+
+def test_gradient_norms_are_drawn_where_they_have_a_logarithm():
+    records = [{"step": n, "split": "train", "grad_norm": norm} for n, norm in enumerate((2.0, 0.0, 0.5), 1)]
+    figure = drawing.new_figure()
+    assert figures.draw_gradient_norms(figure, [*records, {"step": 3, "split": "validation", "mse": 1.0}])
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_xydata(), [[1, 2.0], [3, 0.5]])
+    assert figure.axes[0].get_yscale() == "log"
+    assert not figures.draw_gradient_norms(drawing.new_figure(), records[1:2])
+
+
+def test_names_are_shown_as_they_are_and_a_figure_in_a_page_is_the_same_each_time(tmp_path):
+    for name in ("_hidden", "$x_{$", "a\N{MULTIPLICATION SIGN}b"):
+        figure = drawing.new_figure()
+        axes = figure.add_subplot()
+        axes.plot([1, 2], [1, 2], label=drawing.plain(name))
+        drawing.finish(axes, name, name, name)
+        drawing.legend(figure)
+        assert len(figure.legends[0].get_texts()) == 1
+        assert drawing.as_uri(figure) == drawing.as_uri(figure)
+        assert drawing.save_png(figure, tmp_path / "deep" / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from harness import assert_equal
 from lstm_jax.train import Optimizer
 from lstm_jax.train.optimizer import RULES, SCHEDULES
+from lstm_jax.train.state import programs
 from tests.train.tiny import experiment
 
 RATE, STEPS = 0.3, 10
@@ -173,6 +174,16 @@ def test_a_warm_up_must_leave_steps_for_the_fall(schedule):
     experiment(optimizer=optimizer, steps=8)
     with pytest.raises(ValueError, match=rf"below steps with a {schedule} schedule: got 7, and steps is 7\."):
         experiment(optimizer=optimizer, steps=7)
+
+
+def test_a_part_that_is_left_out_is_another_structure():
+    for clip_norm, weight_decay in ((None, 0.1), (1.0, 0.0), (None, 0.0)):
+        one = Optimizer(clip_norm=clip_norm, weight_decay=weight_decay)
+        assert one.structure != Optimizer(clip_norm=1.0, weight_decay=0.1).structure
+        assert programs(experiment(optimizer=one)) is not programs(experiment(optimizer=Optimizer(weight_decay=0.1)))
+    assert (
+        Optimizer(clip_norm=1.0, learning_rate=0.1).structure == Optimizer(clip_norm=2.0, learning_rate=0.2).structure
+    )
 
 
 def test_an_experiment_takes_no_bare_optax_optimiser():

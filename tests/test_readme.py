@@ -1,5 +1,6 @@
-"""Every code block of README.md runs, or (commands that CI runs itself) is checked to name what is there."""
+"""Every code block of README.md and docs/sweeps.md runs, or (a command) is checked to name what is there."""
 
+import functools
 import importlib.util
 import os
 import re
@@ -11,14 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "sweeps.md")
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 SECONDS = 240
 
 
 def blocks() -> list[tuple[str, str]]:
     """(language, text) of each block, in order."""
-    return BLOCK.findall(README.read_text(encoding="utf-8")) if README.exists() else []
+    # A wheel's tests have no pages.
+    return [block for page in PAGES if page.exists() for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
 
 
 def of(*languages: str) -> list[str]:
@@ -40,7 +42,7 @@ def test_there_is_something_to_run() -> None:
 
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
-    assert {language for language, _ in blocks()} <= {"python", "bash", "text"}
+    assert {language for language, _ in blocks()} <= {"python", "bash", "text", "toml"}
 
 
 @pytest.mark.parametrize("number", range(len(of("python"))))
@@ -50,7 +52,17 @@ def test_python_block_runs(number: int, tmp_path: Path) -> None:
     run(str(block), cwd=tmp_path)
 
 
-@pytest.mark.parametrize("line", [line for text in of("bash") for line in text.splitlines() if line.strip()])
+def commands() -> list[str]:
+    """The commands of all blocks, each on one line."""
+    return [line for text in of("bash") for line in text.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+@functools.cache
+def sweep_flags() -> frozenset[str]:
+    return frozenset(re.findall(r"--[\w-]+", run("-m", "lstm_jax", "sweep", "--help")))
+
+
+@pytest.mark.parametrize("line", commands())
 def test_command_names_what_is_there(line: str) -> None:
     words = line.split("  #")[0].split()
     match words:
@@ -67,5 +79,22 @@ def test_command_names_what_is_there(line: str) -> None:
             flags = [word for word in rest if word.startswith("--")]
             told = run("-m", module, *[word for word in rest if word.startswith("cell:")], "--help")
             assert not [flag for flag in flags if flag not in told]
+        case ["lstm-jax", "sweep", *rest]:
+            ours = rest[: rest.index("--")] if "--" in rest else rest
+            assert not {word.split("=")[0] for word in ours if word.startswith("--")} - sweep_flags()
+            assert not ours[0].startswith("experiments.") or importlib.util.find_spec(ours[0])
+        case ["lstm-jax", "report" | "compare", _, *_]:
+            pass
+        case ["export", assignment]:
+            assert re.match(r"[A-Z_]+=", assignment)
         case _:
             pytest.fail(f"No rule here checks {line!r}: add one.")
+
+
+@pytest.mark.parametrize("text", of("toml"))
+def test_a_sweep_in_a_file_means_something(text: str, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    (tmp_path / "sweep.toml").write_text(text, encoding="utf-8")
+    study = str(tmp_path / "study")
+    told = run("-m", "lstm_jax", "sweep", str(tmp_path / "sweep.toml"), "--study", study, "--hours", "1e-9")
+    assert "0/12 trials" in told

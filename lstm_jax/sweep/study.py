@@ -34,6 +34,8 @@ T = TypeVar("T")
 QUESTION, DATABASE, TRIALS, WORKERS = "study.json", "study.db", "trials", "workers"
 PATIENCE = "LSTM_JAX_PATIENCE"
 """Seconds to wait for a database or a disk that refuses; 300 if it is not set."""
+_ABOUT = ("name", "goal", "objective", "storage")
+"""What study.json has beside the sweep: "min" or "max", the score, the database's URL without a password."""
 _KEPT = "Everything up to here is saved; the same command goes on."
 
 
@@ -49,12 +51,12 @@ class Study:
         about = read_json(folder / QUESTION)
         if about is None:
             raise RunError(f"{folder} holds no study: it has no {QUESTION}.")
-        self.folder, self.name = folder, about["name"]
-        self.sweep = from_json(about["sweep"])
-        self.goal: str = about["goal"]
-        self.objective: str = about["objective"]
-        self.url: str = about["storage"]
-        """Without a password."""
+        self.folder = folder
+        try:
+            self.sweep = from_json(about["sweep"])
+            self.name, self.goal, self.objective, self.url = (about[name] for name in _ABOUT)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{folder / QUESTION} is damaged: {type(error).__name__} {error}.") from error
         self.patience = float(os.environ.get(PATIENCE, "300"))
         self._space: Space | None = None
         self.optuna = self.patiently(self._open)
@@ -78,7 +80,8 @@ class Study:
             raise RunError(f"{folder} is no name for a study: letters, digits, dots and dashes.")
         refuse_password(storage)
         name = folder.resolve().name
-        about = {"name": name, "sweep": asdict(sweep), "objective": objective, "goal": goal, "storage": storage}
+        about: dict[str, Any] = dict(zip(_ABOUT, (name, goal, objective, storage), strict=True))
+        about["sweep"] = asdict(sweep)
         try:
             (folder / TRIALS).mkdir(parents=True, exist_ok=True)
             (folder / WORKERS).mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import importlib
 import importlib.util
+import json
 import os
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.experiment import Experiment
-from lstm_jax.train.folder import CHECKPOINTS, CONFIG, RESULT, identity, read_json
+from lstm_jax.train.folder import CHECKPOINTS, CONFIG, METRICS, RESULT, identity, read_json
 from lstm_jax.train.saved import Best, Saved, describe
 from lstm_jax.train.settings import from_json
 from lstm_jax.train.state import devices_mesh, programs
@@ -136,12 +137,23 @@ def _local(leaf: jax.Array) -> jax.Array:
 
 
 def progress_of(path: Path) -> tuple[int, int, Record]:
-    """Steps taken, steps at most, and the last validation's record of a run, which may be going on."""
+    """Steps taken, steps at most, and the last validation's record of a run, which may be going on.
+
+    Reads the end of ``metrics.jsonl`` alone, however long it is.
+    """
     try:
-        about, records = read_json(path / CONFIG), read(path)
-    except RunError:  # in the middle of a write
+        about = read_json(path / CONFIG)
+        with (path / METRICS).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            lines = file.read().decode(errors="replace").split("\n")[:-1]
+    except (RunError, OSError):  # it has hardly begun
         return 0, 0, {}
-    if about is None:
-        return 0, 0, {}
+    records = []
+    for line in lines:
+        with contextlib.suppress(ValueError):  # the first one may be cut
+            records.append(json.loads(line))
     last = next((record for record in reversed(records) if record["split"] == "validation"), {})
-    return (records[-1]["step"] if records else 0), about["steps"], last
+    return (records[-1]["step"] if records else 0), (about or {}).get("steps", 0), last
+
+
+_TAIL = 1 << 16

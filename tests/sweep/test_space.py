@@ -2,6 +2,7 @@
 
 import math
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ def test_draws_lie_inside_and_depend_on_seed_and_number_alone(seed, number):
         Dimension.read("e=x,y"),
     )
     space = Space(adding.Config, dimensions, (), frozenset(), frozenset())
-    values = space.random(seed, number)
+    values: dict[str, Any] = dict(space.random(seed, number))
     assert values == space.random(seed, number)
     assert 1e-4 <= values["a"] <= 1e-1 and -2 <= values["b"] <= 2.5
     assert values["c"] in (3, 4, 5) and isinstance(values["c"], int)

@@ -343,8 +343,17 @@ def test_a_trials_folder_is_in_the_study_whatever_the_database_says(tmp_path):
         study.claim(5)
 
 
+def test_a_study_may_be_renamed(tmp_path):
+    study = _worked(tmp_path / "study", trials=2)[0]
+    moved = study.folder.rename(tmp_path / "renamed")
+    assert [trial.state for trial in prepare(_sweep(trials=2), study=moved).trials()] == ["done", "done"]
+
+
 def test_what_is_no_study_is_told(tmp_path):
     with pytest.raises(RunError, match=r"holds no study: it has no study\.json"):
+        sweep_command(["--status", str(tmp_path)])
+    (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(RunError, match=r"study\.json is damaged: KeyError 'sweep'"):
         sweep_command(["--status", str(tmp_path)])
     study = prepare(_sweep(trials=1), study=tmp_path / "study")
     assert Study.find(f"sqlite:///{study.folder}/study.db").folder == study.folder

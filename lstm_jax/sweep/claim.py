@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstm_jax.sweep.space import Value
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.folder import write_text
 
@@ -44,14 +45,17 @@ class Claim:
         self.study, self.number = study, number_of(trial)
         self.folder = study.trial_folder(self.number)
         self._trial = Trial(study.optuna, trial._trial_id)
-        # What has been chosen before, or was enqueued, stays.
-        self.values = {d.field: d.suggest(self._trial) for d in study.space.dimensions}
         self._reported = set(trial.intermediate_values)
         self._attrs = dict(trial.user_attrs)
         self._lock: int | None = lock
 
     def begin(self, reached: int) -> None:
-        """Write down who begins, from where."""
+        """Choose the values that are not chosen yet, and write down who begins, from where."""
+
+        def suggest() -> dict[str, Value]:
+            return {d.field: d.suggest(self._trial) for d in self.study.space.dimensions}
+
+        self.values = self.study.patiently(suggest)
         self._attempt = {"host": socket.gethostname(), "pid": os.getpid(), "reached": reached, "time": time.time()}
         self.note("attempt", self._attempt)
 

@@ -7,7 +7,7 @@ in its room's file, then ``python scripts/mutate.py --only NAME``. Where it surv
 mutant out and say at the end of this file why no test could tell it from the original.
 """
 
-from mutants import backward, cells, driver, family, training, wrappers
+from mutants import backward, cells, driver, family, sweep, training, wrappers
 from mutants.drawn import Drawn, draw
 from mutants.table import Mutant
 
@@ -18,6 +18,7 @@ MUTANTS = (
     *driver.MUTANTS,
     *backward.MUTANTS,
     *training.MUTANTS,
+    *sweep.MUTANTS,
 )
 
 __all__ = ["MUTANTS", "Drawn", "Mutant", "draw"]
@@ -25,4 +26,4 @@ __all__ = ["MUTANTS", "Drawn", "Mutant", "draw"]
 # Left out, because nothing that can be observed changes:
 # - unroll.py, `resets & keep` as `resets`: what the step makes of a reset on padding is thrown away by Flow.leave, and
 #   its cotangent is zero there, so the gradient of the initial state gets nothing either.
-# - loop.py, a stopped run's result thrown away when more steps are asked for: it is computed again, to the same bits.
+# - session.py, a stopped run's result thrown away when more steps are asked for: it is computed again, to the same bits.

@@ -4,6 +4,7 @@ from mutants.table import of
 
 DEVICES = "tests/driver/test_devices.py"
 LOOP = "tests/train/test_loop.py::test"
+POPULATION = "tests/train/test_population.py::test"
 RESUME = "tests/train/test_resume.py::test"
 FOLDER = "tests/train/test_folder.py::test"
 ADDING = "tests/tasks/test_adding.py::test"
@@ -139,17 +140,17 @@ _TRAINING = (
         ),
         (
             "a-schedule-s-steps-compile-nothing",
-            "steps if optimizer.depends_on_steps else None,",
-            "None,",
+            "optimizer.structure, steps if optimizer.depends_on_steps else None",
+            "optimizer.structure, None",
             f"{LOOP}_a_schedule_is_followed",
         ),
     ),
     *of(
-        "lstm_jax/train/loop.py",
+        "lstm_jax/train/session.py",
         (
             "the-last-parameters-are-tested",
-            "metrics = _floats(self.test(best.params, self.keys.test))",
-            "metrics = _floats(self.test(saved.state.params, self.keys.test))",
+            "programs(experiment).test(best.params, self.keys.test)",
+            "programs(experiment).test(saved.state.params, self.keys.test)",
             f"{LOOP}_the_best_validated_parameters_are_tested_and_returned",
         ),
         (
@@ -169,6 +170,21 @@ _TRAINING = (
             "    def _save(self) -> None:\n        self.metrics.flush()\n",
             "    def _save(self) -> None:\n",
             f"{RESUME}_killed_at_any_instant",
+        ),
+    ),
+    *of(
+        "lstm_jax/train/loop.py",
+        (
+            "a-population-has-one-rate",
+            "np.stack([one[name] for one in numbers])",
+            "np.stack([numbers[0][name] for _ in numbers])",
+            f"{POPULATION}_each_is_what_it_would_be_alone",
+        ),
+        (
+            "who-has-ended-goes-on",
+            "if n not in ended and done[n] < s.experiment.steps]",
+            "if done[n] < s.experiment.steps]",
+            f"{POPULATION}_each_ends_by_itself",
         ),
     ),
     *of(

@@ -30,6 +30,7 @@ def _stub(folder, script):
     return f"{path.parent}{os.pathsep}{os.environ['PATH']}"
 
 
+@pytest.mark.proof
 def test_the_script_is_handed_in_and_runs_a_worker(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", _stub(tmp_path, f'cp "$1" {tmp_path}/handed-in; echo "Submitted batch job 7"'))
     study = tmp_path / "a study".replace(" ", "-")

@@ -23,12 +23,7 @@ RATES = "optimizer.learning_rate=log:1e-3..0.3"
 
 
 def _sweep(**settings):
-    return Sweep(
-        **(
-            {"experiment": LINE, "space": (RATES,), "trials": 4, "sampler": "random", "checkpoint_every": 0.0}
-            | settings
-        )
-    )
+    return Sweep(**({"experiment": LINE, "space": (RATES,), "trials": 4, "sampler": "random"} | settings))
 
 
 def _worked(folder, **settings):
@@ -43,7 +38,9 @@ def _alone(study, trial, seed=0):
     return train(find_experiment(LINE).build(config), seed=seed, quiet=True)
 
 
-@pytest.mark.parametrize("sampler", ["random", "grid", "tpe"])
+@pytest.mark.parametrize(
+    "sampler", ["grid", *(pytest.param(name, marks=pytest.mark.proof) for name in ("random", "tpe"))]
+)
 def test_each_trial_is_what_a_lone_run_of_its_settings_is(tmp_path, sampler):
     space = (
         ("optimizer.learning_rate=0.01,0.1", "start=0,1")
@@ -78,6 +75,7 @@ def test_random_trials_depend_on_the_sweeps_seed_alone_and_more_can_be_asked_for
         prepare(_sweep(space=("start=1,2",)), study=tmp_path / "a")
 
 
+@pytest.mark.proof
 def test_the_objective_is_the_mean_over_seeds(tmp_path):
     study, trials, _ = _worked(tmp_path / "study", trials=2, seeds=3)
     for trial in trials:
@@ -86,6 +84,7 @@ def test_the_objective_is_the_mean_over_seeds(tmp_path):
         assert sorted(path.name for path in trial.folder.glob("seed-*")) == ["seed-0", "seed-1", "seed-2"]
 
 
+@pytest.mark.proof
 def test_another_objective(tmp_path):
     study, trials, _ = _worked(tmp_path / "a", trials=2, objective="slope", direction="max")
     assert study.best_of(trials).value == max(trial.value for trial in trials)
@@ -129,6 +128,7 @@ def test_failed_trials_are_tried_again_when_asked(tmp_path):
     assert sum(trial.state.name == "COMPLETE" for trial in study.frozen()) == 1
 
 
+@pytest.mark.proof
 def test_bad_trials_are_pruned(tmp_path):
     """By the median of those before, at the first validations."""
     space = ("ends=well,bad", "start=0,0.1,0.2,0.3,0.4,0.5")
@@ -154,7 +154,7 @@ def test_nobody_gets_what_somebody_has(tmp_path):
     assert [trial.state for trial in study.trials()] == ["running"] * 6
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.proof)])
 def test_a_trial_that_lost_its_worker_goes_on_from_its_checkpoint(tmp_path, sampler):
     """A worker that ends without a word lets go of its locks; that is all that is known of it."""
     undisturbed = _worked(tmp_path / "whole", trials=2, sampler=sampler)[1]
@@ -220,6 +220,7 @@ def test_a_signal_leaves_everything_to_the_next_worker(tmp_path, monkeypatch):
     assert [trial.state for trial in study.trials()] == ["done", "done"]
 
 
+@pytest.mark.proof
 def test_populations_give_what_lone_runs_give(tmp_path):
     space = (RATES, "squared=True,False")
     study, trials, told = _worked(
@@ -241,6 +242,7 @@ def test_a_population_with_bad_trials(tmp_path):
     assert [trial.state for trial in trials] == ["done", "done", "pruned"]
 
 
+@pytest.mark.proof
 def test_learning_rates_compile_once(tmp_path):
     import jax
 

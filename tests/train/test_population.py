@@ -54,7 +54,8 @@ def test_each_is_what_it_would_be_alone(population):
     assert len(set(losses)) == len(losses)
 
 
-def test_with_weight_decay(tmp_path):
+@pytest.mark.proof
+def test_with_weight_decay():
     optimizers = [Optimizer(learning_rate=1e-2, weight_decay=decay) for decay in (1e-3, 0.3)]
     results = train_population([Member(_adding(opt, 30), 0) for opt in optimizers], quiet=True)
     for optimizer, together in zip(optimizers, results, strict=True):

@@ -153,7 +153,7 @@ def table(study: Study, trials: Sequence[TrialView]) -> "Table":
         made.add_column(field.rpartition(".")[2] if study.is_short(field) else field, justify="right", no_wrap=True)
     for column in ("step", study.objective, "steps/s"):
         made.add_column(column, justify="right", no_wrap=True)
-    made.add_column("state")
+    made.add_column("state", no_wrap=True, overflow="ellipsis")
     best = study.best_of(trials)
     for trial in trials:
         step = f"{trial.step}/{trial.steps}" if trial.steps else ""

@@ -26,4 +26,5 @@ __all__ = ["MUTANTS", "Drawn", "Mutant", "draw"]
 # Left out, because nothing that can be observed changes:
 # - unroll.py, `resets & keep` as `resets`: what the step makes of a reset on padding is thrown away by Flow.leave, and
 #   its cotangent is zero there, so the gradient of the initial state gets nothing either.
-# - session.py, a stopped run's result thrown away when more steps are asked for: it is computed again, to the same bits.
+# - session.py, a stopped run's result thrown away when more steps are asked for: it is computed again, to the same
+#   bits.

@@ -182,8 +182,8 @@ _TRAINING = (
         ),
         (
             "who-has-ended-goes-on",
-            "if n not in ended and done[n] < s.experiment.steps]",
-            "if done[n] < s.experiment.steps]",
+            "{number: call for number, call in calls.items() if number not in ended}",
+            "calls",
             f"{POPULATION}_each_ends_by_itself",
         ),
     ),

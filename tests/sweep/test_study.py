@@ -62,6 +62,7 @@ def test_each_trial_is_what_a_lone_run_of_its_settings_is(tmp_path, sampler):
 
 def test_random_trials_depend_on_the_sweeps_seed_alone_and_more_can_be_asked_for(tmp_path):
     values = [t.values for t in _worked(tmp_path / "a", trials=3)[1]]
+    assert len({t["optimizer.learning_rate"] for t in values}) == 3
     study = prepare(_sweep(trials=5), study=tmp_path / "a")
     assert [trial.state for trial in study.trials()] == ["done"] * 3 + ["waiting"] * 2
     assert [t.values for t in prepare(_sweep(trials=5), study=tmp_path / "b").trials()] == [

@@ -78,7 +78,7 @@ def test_each_has_a_run_folder_of_its_own_that_goes_on_alone(population):
 
 
 def test_each_ends_by_itself():
-    """One is solved at its first validation, one is stopped from outside, one is not finite, one goes to the end."""
+    """One by its first validation, one is stopped from outside, one is not finite, one goes to the end."""
 
     class EnoughError(Exception):
         pass
@@ -92,11 +92,13 @@ def test_each_ends_by_itself():
         dataclasses.replace(easy, optimizer=Optimizer("sgd", learning_rate=rate, clip_norm=1e30))
         for rate in (0.1, 0.1, 1e38, 1e-6)
     ]
+    experiments[0] = dataclasses.replace(experiments[0], stop=lambda scores: True)
     watches = (None, enough, None, None)
     members = [Member(e, n, None, w) for n, (e, w) in enumerate(zip(experiments, watches, strict=True))]
     solved, stopped, broken, slow = train_population(members, quiet=True)
     alone = train(experiments[0], seed=0, quiet=True)
-    assert (solved.steps, solved.stopped) == (alone.steps, alone.stopped)
+    assert (solved.steps, solved.stopped) == (alone.steps, alone.stopped) == (10, True)
+    assert max(record["step"] for record in solved.history) == 10
     assert isinstance(stopped, EnoughError)
     assert isinstance(broken, NonFiniteError)
     assert slow.steps == easy.steps

@@ -56,7 +56,7 @@ def run(arguments: list[str], folder: Path, core: int | None = None) -> "subproc
 def finished(process: "subprocess.Popen[bytes]") -> None:
     """Wait for it."""
     if process.wait():
-        sys.exit(f"{' '.join(map(str, process.args[1:]))} failed.")  # pyright: ignore[reportOperatorIssue, reportIndexIssue]
+        sys.exit(f"{process.args} failed.")
 
 
 def results(folder: Path) -> list[dict]:

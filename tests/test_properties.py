@@ -21,15 +21,17 @@ def rows(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
 
 def rows_in_turn(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
     """The same for a property of the driver more than of a cell: other rows than the first cells a tier later."""
-    params = []
-    for row in filter(chosen, TABLE + PROOFS):
-        later = [pytest.mark.nightly] if row in PROOFS else [pytest.mark.proof] * (row not in CELLS)
-        params.append(pytest.param(row, id=row.name, marks=[pytest.mark.xdist_group(row.name), *later]))
+    params = [pytest.param(row, id=row.name, marks=later(row)) for row in TABLE + PROOFS if chosen(row)]
     return pytest.mark.parametrize("row", params, scope="module")
 
 
 def marks(row: Row) -> list[pytest.MarkDecorator]:
     return [pytest.mark.xdist_group(row.name), *[pytest.mark.proof] * (row not in CELLS)]
+
+
+def later(row: Row) -> list[pytest.MarkDecorator]:
+    tier = [pytest.mark.nightly] if row in PROOFS else [pytest.mark.proof] * (row not in CELLS)
+    return [pytest.mark.xdist_group(row.name), *tier]
 
 
 every = rows(lambda row: True)
@@ -71,7 +73,7 @@ OTHER_PATHS = {
 @pytest.mark.parametrize(
     "path, row",
     [
-        pytest.param(path, row, id=f"{name}-{row.name}", marks=marks(row))
+        pytest.param(path, row, id=f"{name}-{row.name}", marks=later(row) if name == "whole" else marks(row))
         for row in TABLE + PROOFS
         for name, path in (PATHS | (OTHER_PATHS if row in TABLE else {})).items()
     ],

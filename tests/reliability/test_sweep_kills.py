@@ -20,7 +20,7 @@ pytest.importorskip("optuna")
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("ROUNDS", "1"))
-WORKERS, TRIALS = 4, 6
+WORKERS, TRIALS = 4, 4 if ROUNDS == 1 else 8
 COMMAND = [sys.executable, "-m", "lstm_jax", "sweep", "experiments.adding", "--space", "cell=lstm,gru"]
 COMMAND += ["optimizer.learning_rate=log:1e-7..1e-6", "--sampler", "random", "--trials", str(TRIALS)]
 COMMAND += ["--workers", str(WORKERS), "--checkpoint-every", "0.2", "--retries", "20"]

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 STEPS = 500
-SIZES = ((100, 32), (100, 128))
+SIZES = ((100, 32),)
 """T and H of the populations."""
 
 

@@ -96,6 +96,9 @@ def compare(folders: Sequence[Path], path: Path) -> str:
         ImportError: matplotlib is not installed.
     """
     groups = {name: Group.find(folder) for name, folder in zip(_names(folders), folders, strict=True)}
+    for name, group in groups.items():
+        if not group.folders:
+            raise RunError(f"The runs of {name} are gone: the folder of its best trial has none.")
     abouts = {name: _about(group.folders[0]) for name, group in groups.items()}
     experiment, metric = _one("experiment", abouts), _one("metric", abouts)
     try:

@@ -10,7 +10,8 @@ from lstm_jax.report.bands import plot_band, validation_band
 from lstm_jax.report.drawing import BASELINE, COLORS, PALE, TARGET, finish, legend, level, only_positive, plain
 from lstm_jax.sweep.settings import MEASURES
 from lstm_jax.sweep.space import Dimension
-from lstm_jax.sweep.study import Study, TrialView
+from lstm_jax.sweep.study import Study
+from lstm_jax.sweep.trial import TrialView
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.folder import CONFIG, read_json
 

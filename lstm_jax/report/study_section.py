@@ -22,7 +22,8 @@ from lstm_jax.report.study_figures import (
 from lstm_jax.sweep.display import shown
 from lstm_jax.sweep.settings import Search
 from lstm_jax.sweep.space import Dimension
-from lstm_jax.sweep.study import Study, TrialView
+from lstm_jax.sweep.study import Study
+from lstm_jax.sweep.trial import TrialView
 from lstm_jax.train.folder import RESULT, read_json
 from lstm_jax.train.run import progress_of
 

@@ -66,9 +66,9 @@ def sweep_command(words: Sequence[str]) -> str:
     """
     words = list(words)
     if words and words[0].endswith(".toml"):
-        made = toml_flags(Path(words[0]))
-        cut = made.index("--")
-        words = [*made[:cut], *words[1:], *made[cut:]]
+        made, rest = toml_flags(Path(words[0])), words[1:]
+        cut, ours = made.index("--"), rest.index("--") if "--" in rest else len(rest)
+        words = [*made[:cut], *rest[:ours], *made[cut:], *rest[ours + 1 :]]
     cut = words.index("--") if "--" in words else len(words)
     flags, fixed = words[:cut], words[cut + 1 :]
     experiment = flags.pop(0) if flags and not flags[0].startswith("-") else ""
@@ -82,6 +82,12 @@ def sweep_command(words: Sequence[str]) -> str:
         return _join(options)
     if options.retry:
         return _retry(options)
+    if options.workers < 0 or not (options.hours is None or options.hours > 0):
+        raise RunError("--workers must be at least 0, and --hours above 0.")
+    if "--seed" in fixed:
+        raise RunError(
+            "The seeds of the runs are the sweep's: --seeds N, before the --, runs each setting with N of them."
+        )
     made = {field.name: getattr(search, field.name) for field in dataclasses.fields(search)}
     question = Sweep(experiment=experiment, fixed=tuple(fixed), **made)
     study = prepare(question, study=options.study, storage=options.storage)
@@ -106,10 +112,12 @@ def _join(options: "SweepOptions") -> str:
 
 
 def _retry(options: "SweepOptions") -> str:
-    study = Study.find(options.study or "the study: say --study STUDY")
+    if not options.study:
+        raise RunError("Of which study? --retry failed --study STUDY")
+    study = Study.find(options.study)
     count = study.retry_failed()
     which = "No trial has failed" if not count else f"{count} failed trial{'s' * (count > 1)} will be tried again"
-    return f"{which}. {_how_it_stands(study)}"
+    return f"{which}; the command that began the study runs them. {_how_it_stands(study)}"
 
 
 def status(study: Study) -> str:

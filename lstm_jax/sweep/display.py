@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from lstm_jax.sweep.study import Study, TrialView
+from lstm_jax.sweep.study import Study
+from lstm_jax.sweep.trial import TrialView
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,9 +78,10 @@ class Display:
                 Group(table(self._study, chosen(self._study, trials)), self._summary(trials)), refresh=True
             )
             return
+        at_first = not self._seen
         for trial in trials:
             before, self._seen[trial.number] = self._seen.get(trial.number), trial.state
-            if trial.state in ENDED and before not in (None, trial.state):
+            if trial.state in ENDED and before != trial.state and not at_first:
                 self.say(line(self._study, trial))
                 self._told = 0.0 if self._told == self._begun else self._told
         if time.monotonic() - self._told > SECONDS_BETWEEN_LINES:

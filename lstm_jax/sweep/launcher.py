@@ -15,7 +15,8 @@ from lstm_jax.options import one_of, positive
 from lstm_jax.sweep.display import Display
 from lstm_jax.sweep.settings import MEASURES, Sweep
 from lstm_jax.sweep.space import Space
-from lstm_jax.sweep.study import WORKERS, Study, TrialView
+from lstm_jax.sweep.study import WORKERS, Study
+from lstm_jax.sweep.trial import TrialView
 from lstm_jax.sweep.worker import measures_of
 from lstm_jax.train.errors import Interrupted, RunError
 from lstm_jax.train.find import find_experiment, short_name
@@ -69,8 +70,13 @@ def prepare(question: Sweep, *, study: str | os.PathLike[str] = "", storage: str
         objective = one_of("objective", question.objective or experiments[0].metric, measures_of(experiments[0]))
     except ValueError as error:
         raise RunError(str(error)) from error
-    except (TypeError, AttributeError, ArithmeticError, LookupError, OSError) as error:
-        raise RunError(f"{question.experiment} cannot be built: {type(error).__name__}: {error}") from error
+    except RunError:
+        raise
+    except Exception as error:  # of the experiment's own code
+        raise RunError(
+            f"{question.experiment} cannot be built with one of these settings: {type(error).__name__}: {error}; "
+            "lstm-jax run shows where."
+        ) from error
     if question.pruner != "none" and objective in MEASURES:
         raise RunError(f"Pruning goes by validations, which do not have {objective}: choose --pruner none.")
     goal = question.direction

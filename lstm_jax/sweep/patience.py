@@ -35,7 +35,8 @@ def patiently(action: Callable[[], T], seconds: float, kept: str) -> T:
                 raise
             waited = time.monotonic() - begun
             if waited + pause > seconds:
-                raise RunError(f"{reason}, for {waited:.0f} seconds. {kept}") from error
+                tried = f", for {waited:.0f} seconds" if told else ""
+                raise RunError(f"{reason}{tried}. {kept}") from error
             if not told:
                 sys.stderr.write(f"{reason}: trying again for {seconds:.0f} seconds.\n")
                 told = True

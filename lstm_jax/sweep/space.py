@@ -117,6 +117,9 @@ class Space:
         for field in fields:
             if fields.count(field) > 1:
                 raise RunError(f"--space has {field} twice: one dimension a field.")
+        for field, text in ((field, text) for field in fields for text in fixed):
+            if text.split("=")[0] == _flag(field) or text.startswith(f"{_flag(field)[2:]}:"):
+                raise RunError(f"{field} is varied by --space and fixed by {text}: one of the two.")
         flags, choices = known_flags(config_type)
         kinds = frozenset(choice.partition(":")[0].replace("-", "_") for choice in choices)
         negative = frozenset(field for field in fields if _flag(field, "no-") in flags)

@@ -12,7 +12,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +22,7 @@ from lstm_jax.sweep.locks import alone, is_held, try_lock
 from lstm_jax.sweep.patience import patiently
 from lstm_jax.sweep.settings import Sweep, from_json
 from lstm_jax.sweep.space import Space
+from lstm_jax.sweep.trial import TrialView
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.folder import read_json, write_json
 from lstm_jax.train.run import progress_of
@@ -42,8 +43,13 @@ _KEPT = "Everything up to here is saved; the same command goes on."
 class Study:
     """A study's folder and database, open."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patience: float = 0.0, make: bool = False) -> None:
         """Open the study in ``folder``.
+
+        Args:
+            folder: where it is kept.
+            patience: how many seconds to wait for a database or a disk that refuses.
+            make: whether to make a database that is not there.
 
         Raises:
             RunError: there is none, or its database cannot be reached.
@@ -57,7 +63,12 @@ class Study:
             self.name, self.goal, self.objective, self.url = (about[name] for name in _ABOUT)
         except (KeyError, TypeError, AttributeError) as error:
             raise RunError(f"{folder / QUESTION} is damaged: {type(error).__name__} {error}.") from error
-        self.patience = float(os.environ.get(PATIENCE, "300"))
+        if not (self.url or make or (folder / DATABASE).exists()):
+            raise RunError(
+                f"{folder} has lost its database {DATABASE}: the command that began the study makes it anew, from the "
+                "finished runs and checkpoints that are there."
+            )
+        self.patience = patience
         self._space: Space | None = None
         self.optuna = self.patiently(self._open)
 
@@ -90,10 +101,14 @@ class Study:
                 if there is not None:
                     _check_same(folder, from_json(there["sweep"]), sweep, there["storage"], storage)
                     about["name"] = there["name"]  # a folder may be renamed
+                    # Another launcher may want more.
+                    if sweep.trials is not None and there["sweep"]["trials"] is not None:
+                        about["sweep"]["trials"] = max(sweep.trials, there["sweep"]["trials"])
                 write_json(folder / QUESTION, about)
         except OSError as error:
             raise RunError(f"Cannot write the study's folder {folder}: {error.strerror}.") from error
-        study = cls(folder)
+        study = cls(folder, make=True)
+        study.patience = default_patience()
         study.patiently(lambda: study.optuna.set_user_attr("folder", str(folder.resolve())))
         study._draw(space)
         return study
@@ -114,7 +129,7 @@ class Study:
         if "://" not in where:
             return cls(Path(where))
         refuse_password(where)
-        folders = patiently(lambda: folders_of(where), float(os.environ.get(PATIENCE, "300")), "Nothing was begun.")
+        folders = patiently(lambda: folders_of(where), 0.0, "Nothing was begun.")
         known = ", ".join(sorted(folders)) or "none"
         if name not in folders and (name or len(folders) != 1):
             raise RunError(f"Which study? --study NAME; the database has: {known}.")
@@ -166,11 +181,13 @@ class Study:
             return {}
 
     def expected(self) -> int:
-        """How many trials there will be."""
+        """How many trials there will be; another launcher may have asked for more since."""
+        about = read_json(self.folder / QUESTION) or {"sweep": asdict(self.sweep)}
+        trials = about["sweep"]["trials"]
         if self.sweep.sampler != "grid":
-            return self.sweep.trials or 0
+            return trials or 0
         size = len(self.space.grid())
-        return min(size, self.sweep.trials or size)
+        return min(size, trials or size)
 
     def retry_failed(self) -> int:
         """Let failed trials begin again, from their last checkpoints; how many."""
@@ -253,7 +270,7 @@ class Study:
         if self.sweep.sampler == "tpe":
             return
         grid = space.grid() if self.sweep.sampler == "grid" else None
-        total = self.sweep.trials or 0 if grid is None else min(len(grid), self.sweep.trials or len(grid))
+        total = self.expected()
 
         def draw() -> None:
             with alone(self.folder):
@@ -353,28 +370,9 @@ class Study:
         )
 
 
-@dataclass(frozen=True)
-class TrialView:
-    """What is known of a trial."""
-
-    number: int
-    state: str
-    """waiting, running, stopped (to be gone on with), done, pruned or failed."""
-    values: dict[str, Any]
-    """Its settings by field; empty texts where they are not chosen yet."""
-    value: float | None
-    """The objective: final, or of the last validation while it runs."""
-    scores: dict[str, float]
-    """Test scores of a finished trial, means over its seeds. Nothing is chosen by them."""
-    step: int
-    steps: int
-    rate: float | None
-    """Steps a second."""
-    seconds: float | None
-    """From its first claim to its end."""
-    reason: str
-    """Why it was pruned or has failed."""
-    folder: Path
+def default_patience() -> float:
+    """Seconds to wait for a database or a disk."""
+    return float(os.environ.get(PATIENCE, "300"))
 
 
 _STATES = {"WAITING": "waiting", "RUNNING": "running", "COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}

@@ -15,7 +15,7 @@ from typing import Any
 
 from lstm_jax.sweep.patience import patiently, trouble
 from lstm_jax.sweep.settings import MEASURES
-from lstm_jax.sweep.study import Claim, Study
+from lstm_jax.sweep.study import Claim, Study, default_patience
 from lstm_jax.train import Experiment, Interrupted, Member, NonFiniteError, Optimizer, Result, RunError, train
 from lstm_jax.train import train_population as train_together
 from lstm_jax.train.find import find_experiment
@@ -40,7 +40,7 @@ def work(folder: Path, *, deadline: float = math.inf, told: Callable[[str], None
         RunError: there is no such study, or its database or disk went on refusing.
         Interrupted: Ctrl-C or SIGTERM.
     """
-    _Worker(Study(folder), deadline, told or _say).work()
+    _Worker(Study(folder, patience=default_patience()), deadline, told or _say).work()
 
 
 def _say(line: str) -> None:

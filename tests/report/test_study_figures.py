@@ -10,7 +10,8 @@ pytest.importorskip("matplotlib")
 from lstm_jax.report.drawing import COLORS, PALE, new_figure
 from lstm_jax.report.study_figures import BEST, draw_against, draw_importances, draw_learning_curves
 from lstm_jax.sweep.space import Dimension
-from lstm_jax.sweep.study import Study, TrialView
+from lstm_jax.sweep.study import Study
+from lstm_jax.sweep.trial import TrialView
 
 ABOUT = {"metric": "mse", "goal": "min", "baseline": 3.0, "target": 0.05}
 # By number: state, objective, learning rate, cell.

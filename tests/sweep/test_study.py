@@ -346,6 +346,46 @@ def test_a_trials_folder_is_in_the_study_whatever_the_database_says(tmp_path):
         study.claim(5)
 
 
+def test_more_trials_may_be_asked_for_by_somebody_else_but_not_fewer(tmp_path):
+    for sampler in ("random", "tpe"):
+        study = prepare(_sweep(trials=2, sampler=sampler), study=tmp_path / sampler)
+        prepare(_sweep(trials=3, sampler=sampler), study=study.folder)
+        assert study.expected() == 3
+        assert prepare(_sweep(trials=1, sampler=sampler), study=study.folder).expected() == 3
+        work(study.folder, told=[].append)
+        assert [trial.state for trial in study.trials()] == ["done"] * 3
+
+
+def test_who_only_looks_makes_no_database(tmp_path):
+    study = _worked(tmp_path / "study", trials=2)[0]
+    (study.folder / "study.db").unlink()
+    with pytest.raises(
+        RunError, match=r"has lost its database study\.db: the command that began the study makes it anew"
+    ):
+        sweep_command(["--status", str(study.folder)])
+    assert not (study.folder / "study.db").exists()
+    again, trials, _ = _worked(study.folder, trials=2)
+    assert [trial.state for trial in trials] == ["done", "done"] and again.name == study.name
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--workers", "-1"], "--workers must be at least 0, and --hours above 0."),
+        (["--hours", "0"], "--workers must be at least 0, and --hours above 0."),
+        (["--", "--seed", "3"], "The seeds of the runs are the sweep's: --seeds N"),
+        (["--", "--start", "1"], "start is varied by --space and fixed by --start: one of the two."),
+        (["--retry", "failed"], "Of which study? --retry failed --study STUDY"),
+    ],
+)
+def test_a_command_that_means_nothing_leaves_nothing_behind(tmp_path, monkeypatch, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError) as refused:
+        sweep_command([LINE, "--space", "start=0,1", "--sampler", "grid", *words])
+    assert sentence in str(refused.value)
+    assert not (tmp_path / "sweeps").exists()
+
+
 def test_a_study_may_be_renamed(tmp_path):
     study = _worked(tmp_path / "study", trials=2)[0]
     moved = study.folder.rename(tmp_path / "renamed")

@@ -117,6 +117,7 @@ def test_everything_round_trips(tmp_path):
         "half": jnp.asarray([1.5], jnp.bfloat16),
         "host": np.asarray(7, np.int32),
         "odd": jnp.asarray([jnp.nan, -jnp.inf, -0.0]),
+        "empty": jnp.zeros((0, 3)),
     }
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
         checkpoints.save(3, saved, {"seconds": 1.5})
@@ -127,6 +128,7 @@ def test_everything_round_trips(tmp_path):
     assert [str(leaf.dtype) for leaf in jax.tree.leaves(restored.saved)] == [
         str(leaf.dtype) for leaf in jax.tree.leaves(saved)
     ]
+    assert restored.saved["empty"].shape == (0, 3)
 
 
 FULL = """

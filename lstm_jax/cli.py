@@ -21,7 +21,7 @@ USAGE = f"""\
 usage: lstm-jax run {EXPERIMENTS}.NAME [--flag value ...]
        lstm-jax run path/to/mine.py [--flag value ...]
 
-       lstm-jax sweep {EXPERIMENTS}.NAME --space FIELD=VALUES ... --trials N [--workers N] [-- --flag value ...]
+       lstm-jax sweep {EXPERIMENTS}.NAME --space FIELD=VALUES ... --trials N [--hours H] [--workers N] [-- --flag ...]
        lstm-jax sweep FILE.toml
        lstm-jax sweep --status STUDY
        lstm-jax sweep --retry failed --study STUDY

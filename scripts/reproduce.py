@@ -1,4 +1,4 @@
-"""Runs what results/lines.toml lists, and writes what came out beside what is published.
+"""Runs what results/lines.toml and results/applications.toml list, and writes what came out beside what is published.
 
     python scripts/reproduce.py                              the quick lines, one seed each: 30 minutes at most
     python scripts/reproduce.py --budget full                every line that needs no GPU, with all its seeds: hours
@@ -6,7 +6,8 @@
     python scripts/reproduce.py --list
 
 One run on each core at a time, each in a process of its own and in a folder under --runs. Stopped and started again, it
-goes on where it was. Writes results/NAME.json, pictures and results/README.md; `--write` does that alone.
+goes on where it was. Writes results/NAME.json, pictures, results/README.md, and the table of docs/applications.md;
+`--write` does that alone.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-LINES = ROOT / "results" / "lines.toml"
+LINES, APPLICATIONS = ROOT / "results" / "lines.toml", ROOT / "results" / "applications.toml"
 BUDGETS = ("quick", "full", "gpu")
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
@@ -50,6 +51,8 @@ class Line:
     figure: str = ""
     label: str = ""
     note: str = ""
+    beside: str = ""
+    application: bool = False
     rows: list[dict[str, str]] = field(default_factory=list, compare=False)
     each: dict[str, list[str]] = field(default_factory=dict, compare=False)
 
@@ -72,22 +75,23 @@ class Line:
 
 
 def read_lines() -> list[Line]:
-    """The lines of results/lines.toml, in its order."""
-    entries = tomllib.loads(LINES.read_text(encoding="utf-8"))["line"]
+    """The lines of both files, in their order."""
     lines: list[Line] = []
-    for entry in entries:
-        try:
-            lines += Line(**entry).lines()
-        except TypeError as error:
-            fail(f"{LINES.name}: the line {entry.get('name')!r} lacks a field or has one that there is not: {error}.")
-        except KeyError as error:
-            fail(f"{LINES.name}: the line {entry.get('name')!r} has {error} in braces, which is no name of its rows.")
+    for path in (LINES, APPLICATIONS):
+        for entry in tomllib.loads(path.read_text(encoding="utf-8"))["line"]:
+            told = f"{path.name}: the line {entry.get('name')!r}"
+            try:
+                lines += Line(**entry, application=path == APPLICATIONS).lines()
+            except TypeError as error:
+                fail(f"{told} lacks a field or has one that there is not: {error}.")
+            except KeyError as error:
+                fail(f"{told} has {error} in braces, which is no name of its rows.")
     names = [line.name for line in lines]
     for line in lines:
         if names.count(line.name) > 1:
-            fail(f"{LINES.name} has two lines {line.name!r}.")
+            fail(f"There are two lines {line.name!r}.")
         if line.budget not in BUDGETS or line.setting not in ("paper", "ours"):
-            fail(f"{LINES.name}: the line {line.name!r} has an unknown budget or setting.")
+            fail(f"The line {line.name!r} has an unknown budget or setting.")
     return lines
 
 

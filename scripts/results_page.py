@@ -1,4 +1,4 @@
-"""results/NAME.json, the pictures, and results/README.md, from the runs of scripts/reproduce.py."""
+"""results/NAME.json, pictures, results/README.md and docs/applications.md, from the runs of scripts/reproduce.py."""
 
 import csv
 import datetime as dt
@@ -31,8 +31,12 @@ and were committed before the runs; what was changed after a first one is told b
   many have not been run.
 - **sequences** (training sequences seen) and **minutes** (on one core, compilation included) are medians.
 
-A line's JSON file has every seed's scores, at other lengths too, and how often the answers at each step are right.
+Most runs shared the machine with another one, a run on each core, and some with other work: minutes are what they took
+there. A line's JSON file has every seed's scores, at other lengths too, and how often the answers at each step are
+right.
 """
+APPLICATION_COLUMNS = ["task", "score", "beside it", "published", "aim", "minutes", "command", "date"]
+MEASURED = "<!-- measured by scripts/reproduce.py -->\n"
 COLUMNS = [
     "task",
     "setting",
@@ -59,9 +63,15 @@ def write(lines: "list[Line]", runs: Path, results: Path) -> None:
             # A short run here does not take the place of a long one elsewhere.
             if known is None or len(known["seeds"]) <= len(found["seeds"]):
                 path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    pictures = draw(lines, runs, results / "plots")
-    (results / "README.md").write_text(page(lines, results, pictures), encoding="utf-8")
+    suite = [line for line in lines if not line.application]
+    pictures = draw(suite, runs, results / "plots")
+    (results / "README.md").write_text(page(suite, results, pictures), encoding="utf-8")
     print(f"Written: {results / 'README.md'}")
+    guide = results.parent / "docs" / "applications.md"
+    if guide.exists():
+        text = guide.read_text(encoding="utf-8")
+        guide.write_text(with_table(text, [line for line in lines if line.application], results), encoding="utf-8")
+        print(f"Written: {guide}")
 
 
 def read(line: "Line", results: Path) -> dict[str, Any] | None:
@@ -157,6 +167,41 @@ def page(lines: "list[Line]", results: Path, pictures: dict[str, str]) -> str:
     parts += ["## What falls short, and what was tried\n\n" + "\n".join(notes)] if notes else []
     parts += ["## Learning curves\n\n" + "\n\n".join(drawn)] if drawn else []
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def with_table(text: str, lines: "list[Line]", results: Path) -> str:
+    """docs/applications.md with its table as the files in ``results`` have it."""
+    before, _, after = text.split(MEASURED)
+    rows = ["| " + " | ".join(APPLICATION_COLUMNS) + " |", "|" + " --- |" * len(APPLICATION_COLUMNS)]
+    for line in lines:
+        content = read(line, results)
+        done = [] if content is None else [seed for seed in content["seeds"] if "failed" not in seed]
+
+        def median(name: str, done: list[dict[str, Any]] = done) -> float:
+            return statistics.median(seed["metrics"].get(name, math.nan) for seed in done)
+
+        left_out = line.seeds - (0 if content is None else len(content["seeds"]))
+        failed = 0 if content is None else len(content["seeds"]) - len(done)
+        told = f"{line.score} {spread([seed['metrics'].get(line.score, math.nan) for seed in done])}" if done else ""
+        remarks = [f"{failed} failed"] * (failed > 0) + [f"{left_out} of {line.seeds} not run"] * (left_out > 0)
+        cells = [
+            f"[{line.task}](../results/{line.name}.json)" if done else line.task,
+            "; ".join([told, *remarks] if told else remarks),
+            ", ".join(f"{name.strip()} {median(name.strip()):.4g}" for name in line.beside.split(",")) if done else "",
+            cited(line),
+            line.aim,
+            f"{statistics.median(seed['seconds'] for seed in done) / 60:.1f}" if done else "",
+            f"`{line.command}`",
+            "" if content is None else content["date"],
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    table = "\n".join(rows)
+    said: dict[str, list[str]] = {}
+    for line in lines:
+        if line.note:
+            said.setdefault(line.note, []).append(line.task)
+    notes = "\n".join(f"- **{'; '.join(tasks)}**: {note}" for note, tasks in said.items())
+    return f"{before}{MEASURED}\n{table}\n" + (f"\n{notes}\n" if notes else "") + f"\n{MEASURED}{after}"
 
 
 def cited(line: "Line") -> str:

@@ -37,6 +37,7 @@ def later(row: Row) -> list[pytest.MarkDecorator]:
 every = rows(lambda row: True)
 every_in_turn = rows_in_turn(lambda row: True)
 causal = rows(lambda row: row.causal)
+causal_in_turn = rows_in_turn(lambda row: row.causal)
 drawing = rows(lambda row: row.random)
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -151,7 +152,7 @@ def test_padding_changes_nothing(row):
     assert_equal(d_params, summed)
 
 
-@every
+@every_in_turn
 def test_length_zero_returns_the_state_it_was_given(row):
     cell = in_float64(row)
     params, xs, state = sequence(cell)
@@ -162,7 +163,7 @@ def test_length_zero_returns_the_state_it_was_given(row):
     assert all(bool(jnp.isfinite(g).all()) for g in jax.tree.leaves((got["d_params"], got["d_xs"], got["d_state"])))
 
 
-@every
+@every_in_turn
 def test_a_mask_equals_deleting_its_steps(row):
     cell = in_float64(row)
     params, xs, state = sequence(cell)
@@ -176,7 +177,7 @@ def test_a_mask_equals_deleting_its_steps(row):
     assert_equal(jax.tree.map(lambda x: x[b], got["last"]), last)
 
 
-@causal
+@causal_in_turn
 def test_a_reset_equals_starting_anew(row):
     """The state is the initial one before x_t, exactly there; nothing flows back across it."""
     cell = in_float64(row)
@@ -191,7 +192,7 @@ def test_a_reset_equals_starting_anew(row):
     assert not np.any(np.asarray(later[:4])) and np.any(np.asarray(later[4]))
 
 
-@every
+@every_in_turn
 def test_reverse_equals_reversed_sequences(row):
     cell = in_float64(row)
     params, xs, state = sequence(cell)
@@ -218,7 +219,7 @@ def test_chunks_of_a_stream_equal_the_whole(row):
     assert_equal(state, last)
 
 
-@causal
+@causal_in_turn
 def test_outputs_depend_on_the_past_alone(row):
     cell = in_float64(row)
     params, xs, state = sequence(cell)
@@ -261,7 +262,7 @@ def test_vmap_over_parameters_and_inputs(row):
     assert_equal(over_rows, unroll(cell, params, xs)[0])
 
 
-@every
+@every_in_turn
 def test_dtype_policy(row):
     """bfloat16 arithmetic on float32 parameters: h and outputs in bfloat16, memory and gradients in float32.
 
@@ -379,7 +380,7 @@ def test_second_derivatives(row):
     assert_equal((reverse_twice, forward_over_reverse("hoisted")), (expected, expected))
 
 
-@every
+@every_in_turn
 def test_collecting_changes_nothing_and_returns_inner_values(row):
     cell = in_float64(row)
     params, xs, state = sequence(cell)

@@ -1,4 +1,4 @@
-"""Every code block of README.md and docs/sweeps.md runs, or (a command) is checked to name what is there."""
+"""Every code block of README.md and of two pages of docs/ runs, or (a command) is checked to name what is there."""
 
 import functools
 import importlib.util
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "sweeps.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "sweeps.md", ROOT / "docs" / "applications.md")
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 SECONDS = 240
 
@@ -45,6 +45,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     assert {language for language, _ in blocks()} <= {"python", "bash", "text", "toml"}
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("number", range(len(of("python"))))
 def test_python_block_runs(number: int, tmp_path: Path) -> None:
     block = tmp_path / f"readme_block_{number + 1}.py"

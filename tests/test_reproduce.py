@@ -124,14 +124,36 @@ def test_runs_go_on_where_they_were_and_failures_are_kept(tmp_path, capsys):
 
 
 def test_the_page_says_what_lines_and_files_say():
-    lines, results = reproduce.read_lines(), ROOT / "results"
-    names = {line.name for line in lines}
+    every, results = reproduce.read_lines(), ROOT / "results"
+    names = {line.name for line in every}
+    lines = [line for line in every if not line.application]
     assert {path.stem for path in results.glob("*.json")} <= names
     drawn = {line.figure or line.name: line for line in lines}
     pictures = {name: f"{name.replace(' ', '-')}.png" for name in drawn}
     pictures = {name: file for name, file in pictures.items() if (results / "plots" / file).exists()}
     written = (results / "README.md").read_text()
     assert results_page.page(lines, results, pictures) == written, "python scripts/reproduce.py --write"
+    guide = (ROOT / "docs" / "applications.md").read_text()
+    table = results_page.with_table(guide, [line for line in every if line.application], results)
+    assert table == guide, "python scripts/reproduce.py --write"
+
+
+def test_an_application_stands_beside_what_needs_no_network(tmp_path):
+    runs, results, docs = tmp_path / "runs", tmp_path / "results", tmp_path / "docs"
+    docs.mkdir()
+    line = reproduce.replace(LINE, application=True, beside="mse_naive, mse_linear", seeds=3, note="It falls short.")
+    for seed, mse in enumerate((0.1, 0.3)):
+        _result(line.folder(runs, seed), metrics={"mse": mse, "mse_naive": 2.0, "mse_linear": 1.0})
+    mark = results_page.MEASURED
+    (docs / "applications.md").write_text(f"Before.\n{mark}{mark}After.\n")
+    for _ in range(2):  # a second time nothing changes
+        results_page.write([line], runs, results)
+        page = (docs / "applications.md").read_text()
+        assert page.startswith("Before.\n") and page.endswith("After.\n") and page.count(mark) == 2
+        [row] = [row for row in page.splitlines() if "a task" in row and row.startswith("|")]
+        assert "| mse 0.2 (0.1 to 0.3; ±1.3); 1 of 3 not run | mse_naive 2, mse_linear 1 | much (Somebody 1999)" in row
+        assert "- **a task**: It falls short." in page
+    assert "a task" not in (results / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -147,6 +169,7 @@ def test_a_line_that_is_none_is_told(tmp_path, monkeypatch, capsys, text, senten
         text = "[[line]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
         text += 'rows = [{ other = "1" }]\n'
     monkeypatch.setattr(reproduce, "LINES", tmp_path / "lines.toml")
+    monkeypatch.setattr(reproduce, "APPLICATIONS", tmp_path / "lines.toml")
     reproduce.LINES.write_text(text)
     with pytest.raises(SystemExit):
         reproduce.read_lines()

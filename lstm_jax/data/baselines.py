@@ -1,4 +1,4 @@
-"""Forecasts that a network has to beat, and the errors by which they are compared. All in NumPy.
+"""Forecasts that a network has to beat. All in NumPy.
 
 A forecast takes the context ``inputs [T, W]`` of W windows, oldest row first, and gives ``[W, horizon]``.
 """
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lstm_jax.data.table import DataError
 from lstm_jax.options import positive
 
 
@@ -67,6 +68,36 @@ def fit_linear(inputs: np.ndarray, targets: np.ndarray, ridge: float = 0.0) -> C
     return predict
 
 
+def simple_forecasts(
+    contexts: np.ndarray, targets: np.ndarray, inputs: np.ndarray, season: int
+) -> dict[str, np.ndarray]:
+    """All of these forecasts, of several columns, each from its own context.
+
+    Args:
+        contexts: of the training windows, ``[T, W, C]``.
+        targets: theirs, ``[W, H, C]``; a window with a NaN in a column is left out there.
+        inputs: contexts to forecast from, ``[T, V, C]``.
+        season: rows.
+
+    Returns:
+        "naive", "seasonal_naive" and "linear", each ``[V, H, C]``.
+
+    Raises:
+        DataError: no training window has all its targets.
+        ValueError: the context is shorter than ``season`` rows.
+    """
+    horizon, found = targets.shape[1], []
+    for column in range(targets.shape[-1]):
+        whole = ~np.isnan(targets[..., column]).any(axis=1)
+        if not whole.any():
+            raise DataError("No training window has all its targets: choose a smaller --horizon.")
+        seen = inputs[..., column]
+        linear = fit_linear(contexts[:, whole, column], targets[whole, :, column])
+        found.append((naive(seen, horizon), seasonal_naive(seen, horizon, season), linear(seen)))
+    names = ("naive", "seasonal_naive", "linear")
+    return {name: np.stack(columns, axis=-1) for name, columns in zip(names, zip(*found, strict=True), strict=True)}
+
+
 def detect_season(values: np.ndarray, max_season: int) -> int:
     """The length of the season in rows, found in the training part; 1 if there is none.
 
@@ -99,23 +130,6 @@ def detect_season(values: np.ndarray, max_season: int) -> int:
         return 1
     best = peaks[np.argmax(r[peaks])]
     return int(best) if r[best] > max(0.15, 4 / np.sqrt(len(values))) else 1
-
-
-def mse(predictions: np.ndarray, targets: np.ndarray) -> float:
-    """Mean squared error, over everything."""
-    return float(np.mean(_errors(predictions, targets) ** 2))
-
-
-def mae(predictions: np.ndarray, targets: np.ndarray) -> float:
-    """Mean absolute error, over everything."""
-    return float(np.mean(np.abs(_errors(predictions, targets))))
-
-
-def _errors(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    predictions, targets = np.asarray(predictions), np.asarray(targets)
-    if predictions.shape != targets.shape:  # NumPy would broadcast [W] and [W, 1] to [W, W]
-        raise ValueError(f"predictions {list(predictions.shape)} and targets {list(targets.shape)} differ in shape.")
-    return predictions - targets
 
 
 def _context(inputs: np.ndarray) -> np.ndarray:

@@ -1,14 +1,14 @@
 """Batches of sequences of unequal lengths in few shapes: sequences of similar length share a bucket."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstm_jax.data.examples import Examples
 from lstm_jax.data.order import shuffled
 from lstm_jax.data.table import DataError
 from lstm_jax.options import positive
@@ -27,48 +27,33 @@ class Buckets:
     sequence once; which rows of a bucket share a batch is drawn anew each epoch. ``key`` must stay the same.
     """
 
-    xs: tuple[jax.Array, ...]
-    """For each bucket ``[T_b, N_b, D]``, time first, zero behind each sequence's end."""
-    lengths: tuple[jax.Array, ...]
-    """For each bucket int32 ``[N_b]``."""
-    targets: tuple[jax.Array, ...]
-    """For each bucket ``[N_b, ...]``."""
+    parts: tuple[Examples, ...]
+    """Each bucket's examples, padded to the longest of them."""
     batch_size: int
 
     @classmethod
-    def of(cls, sequences: Sequence[Any], targets: Any, batch_size: int, count: int = 4) -> "Buckets":
-        """Sort sequences into buckets of about equally many.
+    def of(cls, examples: Examples, batch_size: int, count: int = 4) -> "Buckets":
+        """Sort examples into buckets of about equally many.
 
         Args:
-            sequences: N arrays ``[T_i, D]``, each with a length of its own.
-            targets: ``[N, ...]``, one for each sequence.
+            examples: N sequences, each with a length of its own.
             batch_size: B, how many sequences a batch has.
             count: how many buckets at most: their longest sequences are the quantiles 1/count, 2/count, ... of the
                 lengths. Equal lengths share a bucket, so there may be fewer.
 
         Raises:
-            DataError: no sequences, one that is empty, not finite or of another feature size, or no target for one.
+            DataError: there are no examples.
             ValueError: ``batch_size`` or ``count`` is no whole number of at least 1.
         """
         positive("batch_size", batch_size)
         positive("count", count)
-        arrays, answers = _checked(sequences, targets)
-        sizes = np.array([len(array) for array in arrays])
-        ranks = -(-len(arrays) * np.arange(1, count + 1) // count) - 1
+        if not len(examples):
+            raise DataError("There are no sequences to sort into buckets.")
+        sizes = examples.lengths
+        ranks = -(-len(sizes) * np.arange(1, count + 1) // count) - 1
         longest = np.unique(np.sort(sizes)[ranks])
         bucket = np.searchsorted(longest, sizes)
-        xs, lengths, chosen = [], [], []
-        for number, steps in enumerate(longest):
-            rows = np.flatnonzero(bucket == number)
-            padded = np.zeros(
-                (steps, len(rows), arrays[0].shape[1]), np.result_type(*{array.dtype for array in arrays})
-            )
-            for place, row in enumerate(rows):
-                padded[: sizes[row], place] = arrays[row]
-            xs.append(jnp.asarray(padded))
-            lengths.append(jnp.asarray(sizes[rows].astype(np.int32)))
-            chosen.append(jnp.asarray(answers[rows]))
-        return cls(tuple(xs), tuple(lengths), tuple(chosen), batch_size)
+        return cls(tuple(examples.take(np.flatnonzero(bucket == number)) for number in range(len(longest))), batch_size)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -78,18 +63,18 @@ class Buckets:
     @property
     def padding(self) -> float:
         """The share of padded steps among all stored steps, 0 <= padding < 1; the filler of last batches apart."""
-        stored = sum(xs.shape[0] * xs.shape[1] for xs in self.xs)
-        return 1 - sum(int(lengths.sum()) for lengths in self.lengths) / stored
+        stored = sum(part.xs.shape[0] * len(part) for part in self.parts)
+        return 1 - sum(int(part.lengths.sum()) for part in self.parts) / stored
 
     @property
     def batches(self) -> tuple[Callable[[jax.Array, jax.Array], dict[str, jax.Array]], ...]:
         """For each bucket a function ``(key, step) -> batch``, for the steps whose `index` is this bucket.
 
-        A batch holds ``xs [T_b, B, D]``, ``lengths [B]``, ``targets [B, ...]`` and ``weights [B]``, float32: 1 for a
-        sequence, 0 for filler, which makes the last batch of a bucket full and is zero throughout.
-        In a step of another bucket, all of the batch is filler.
+        A batch holds ``xs [T_b, B, ...]``, ``lengths [B]``, ``targets``, ``[B, ...]`` or ``[T_b, B, ...]``, and
+        ``weights [B]``, float32: 1 for a sequence, 0 for filler, which makes the last batch of a bucket full and is
+        zero throughout. In a step of another bucket, all of the batch is filler.
         """
-        return tuple(partial(self._batch, bucket) for bucket in range(len(self.xs)))
+        return tuple(partial(self._batch, bucket) for bucket in range(len(self.parts)))
 
     def index(self, key: jax.Array, step: jax.Array | int) -> jax.Array:
         """The bucket of a step, an int32 scalar."""
@@ -99,7 +84,7 @@ class Buckets:
     @property
     def _ends(self) -> tuple[int, ...]:
         """The number behind the last batch of each bucket, where batches are counted through all buckets."""
-        return tuple(int(end) for end in np.cumsum([-(-xs.shape[1] // self.batch_size) for xs in self.xs]))
+        return tuple(int(end) for end in np.cumsum([-(-len(part) // self.batch_size) for part in self.parts]))
 
     def _place(self, key: jax.Array, step: jax.Array | int) -> tuple[jax.Array, jax.Array]:
         """The key of the step's epoch, and the number of the step's batch."""
@@ -109,51 +94,20 @@ class Buckets:
 
     def _batch(self, bucket: int, key: jax.Array, step: jax.Array | int) -> dict[str, jax.Array]:
         key, number = self._place(key, step)
-        size = self.xs[bucket].shape[1]
+        part = self.parts[bucket]
+        size = len(part)
         first = (number - (0, *self._ends)[bucket]) * self.batch_size
         positions = first + jnp.arange(self.batch_size, dtype=jnp.int32)
         real = (positions >= 0) & (positions < size)
         # A row that does not exist is read as zeros.
         rows = jnp.where(real, shuffled(jax.random.fold_in(key, bucket + 1), size, positions), size)
 
-        def read(array: jax.Array, axis: int) -> jax.Array:
-            return jnp.take(array, rows, axis=axis, mode="fill", fill_value=0)
+        def read(array: np.ndarray, axis: int) -> jax.Array:
+            return jnp.take(jnp.asarray(array), rows, axis=axis, mode="fill", fill_value=0)
 
         return {
-            "xs": read(self.xs[bucket], 1),
-            "lengths": read(self.lengths[bucket], 0),
-            "targets": read(self.targets[bucket], 0),
+            "xs": read(part.xs, 1),
+            "lengths": read(part.lengths, 0),
+            "targets": read(part.targets, int(part.every_step)),
             "weights": real.astype(jnp.float32),
         }
-
-
-def _checked(sequences: Sequence[Any], targets: Any) -> tuple[list[np.ndarray], np.ndarray]:
-    """Sequences ``[T_i, D]`` and targets ``[N, ...]`` as arrays, else DataError naming the first wrong one."""
-    arrays = [np.asarray(sequence) for sequence in sequences]
-    if not arrays:
-        raise DataError("There are no sequences to sort into buckets.")
-    for number, array in enumerate(arrays):
-        if array.ndim != 2 or not array.size or array.dtype.kind not in "biuf":
-            raise DataError(
-                f"Sequence {number} must be numbers [T, D], both at least 1, got {array.dtype} {list(array.shape)}."
-            )
-        if array.shape[1] != arrays[0].shape[1]:
-            raise DataError(
-                f"Sequence {number} has {array.shape[1]} features a step, but sequence 0 has {arrays[0].shape[1]}; "
-                "all must have equally many."
-            )
-        if not np.isfinite(array).all():
-            step = int(np.argwhere(~np.isfinite(array))[0][0])
-            raise DataError(f"Sequence {number} is not finite at step {step}; remove it or fill its gaps.")
-    if len(targets) != len(arrays):
-        raise DataError(f"There are {len(arrays)} sequences but {len(targets)} targets; give one for each sequence.")
-    answers = [np.asarray(target) for target in targets]
-    for number, answer in enumerate(answers):
-        if answer.dtype.kind not in "biuf" or not np.isfinite(answer).all():
-            raise DataError(f"The target of sequence {number} is missing or not finite; give it, or leave both out.")
-        if answer.shape != answers[0].shape:
-            raise DataError(
-                f"The target of sequence {number} has the shape {list(answer.shape)}, but that of sequence 0 has "
-                f"{list(answers[0].shape)}; all must have the same."
-            )
-    return arrays, np.stack(answers)

@@ -1,8 +1,10 @@
 """CSV files as rows of cells, with the numbers of their lines: what is wrong with a file is said here."""
 
 import csv
+import gzip
 import io
 import re
+import zlib
 from pathlib import Path
 
 MISSING = ("", "na", "nan", "null", "?")
@@ -26,11 +28,11 @@ def read_table(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
     Raises:
         DataError: the file cannot be read, is no text, has no header, or has a row that is longer or shorter.
     """
-    text = _text(path)
-    separator = _separator(text)
-    lines, rows = _rows(path, text, separator)
+    text = read_text(path, "a CSV file")
+    separator = find_separator(text)
+    lines, rows = csv_rows(path, text, separator)
     header = [name or f"column {number}" for number, name in enumerate(rows[0], start=1)]
-    if any(map(_is_number, header)) and all(_is_number(name) or _DATE.fullmatch(name) for name in header):
+    if any(map(is_number, header)) and all(is_number(name) or _DATE.fullmatch(name) for name in header):
         shown = separator.join(header)
         raise DataError(f"{path}, line {lines[0]}: {shown!r} is no header; add a first line with the columns' names.")
     for name in header:
@@ -69,14 +71,32 @@ def read_bytes(path: Path, what: str) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _text(path: Path) -> str:
-    """The file's text, without a byte order mark."""
-    data = read_bytes(path, "a CSV file")
+def read_text(path: Path, what: str) -> str:
+    """The file's text, without a byte order mark: UTF-8, perhaps compressed by gzip; ``what`` as in `read_bytes`.
+
+    Raises:
+        DataError: it cannot be read, or is no such text; names the line.
+    """
+    data = read_bytes(path, what)
+    if data.startswith(b"\x1f\x8b"):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error):
+            raise DataError(f"{path} cannot be uncompressed: it is cut off or damaged.") from None
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path}, line 1: byte 0x{data[0]:02x} begins a text in UTF-16; save the file as UTF-8.")
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise DataError(f"{path}, line {line}: byte 0x00 shows a binary file; give a CSV file, which is text.")
+        raise DataError(f"{path}, line {line}: byte 0x00 shows a binary file; give {what}, which is text.")
+    return decoded(path, data)
+
+
+def decoded(path: Path, data: bytes) -> str:
+    """The first lines of a file, or all, as UTF-8 text without a byte order mark.
+
+    Raises:
+        DataError: they are none; names the line.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -84,7 +104,7 @@ def _text(path: Path) -> str:
         raise DataError(f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8 text; save the file as UTF-8.") from None
 
 
-def _rows(path: Path, text: str, separator: str) -> tuple[list[int], list[list[str]]]:
+def csv_rows(path: Path, text: str, separator: str) -> tuple[list[int], list[list[str]]]:
     """Line numbers and cells of all rows from the first to the last that is not blank."""
     lines, rows, line = [], [], 1
     reader = csv.reader(io.StringIO(text, newline=None), delimiter=separator, skipinitialspace=True, strict=True)
@@ -108,7 +128,7 @@ def _blank(cells: list[str]) -> bool:
     return len(cells) < 2 and not any(cells)
 
 
-def _separator(text: str) -> str:
+def find_separator(text: str) -> str:
     """What cuts most of the first lines into as many cells as the first of them, more than one; a comma if nothing."""
     sample = text[:20_000].splitlines()[:20]
 
@@ -119,7 +139,8 @@ def _separator(text: str) -> str:
     return max(_SEPARATORS, key=regularity)
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell holds a number."""
     try:
         float(cell)
     except ValueError:

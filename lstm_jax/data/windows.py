@@ -1,7 +1,6 @@
-"""From a series to what a forecaster is trained on: gaps filled, parts cut in order of time, scaled, windows."""
+"""From a series to what a forecaster is trained on: gaps filled, scaled, cut into windows."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,17 @@ def fill_missing(values: np.ndarray) -> np.ndarray:
     numbers; it lies in the training part. As many values are filled as ``values`` has NaN: `Series.missing`.
 
     Args:
-        values: ``[N]``, NaN where missing.
+        values: ``[N]``, or ``[N, columns]``, NaN where missing.
 
     Returns:
-        ``[N]``, a copy without NaN.
+        The same shape, a copy without NaN.
 
     Raises:
         DataError: all values are missing.
     """
+    values = np.asarray(values)
+    if values.ndim == 2:
+        return np.stack([fill_missing(column) for column in values.T], axis=-1)
     values = _series(values)
     known = np.flatnonzero(~np.isnan(values))
     if not len(known):
@@ -33,37 +35,21 @@ def fill_missing(values: np.ndarray) -> np.ndarray:
     return values[known[np.maximum(last, 0)]]
 
 
-def chronological_split(n: int, fractions: Sequence[float] = (0.7, 0.15, 0.15)) -> tuple[slice, slice, slice]:
-    """Cut n rows into training, validation and test, in order of time.
-
-    Args:
-        n: how many rows.
-        fractions: the three parts' shares, positive, 1 together; the cuts are rounded to the nearest row.
-
-    Raises:
-        ValueError: other fractions, or so few rows that a part has none.
-    """
-    positive("n", n)
-    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"fractions must be three positive numbers with the sum 1, got {tuple(fractions)}.")
-    first, second = round(n * fractions[0]), round(n * (fractions[0] + fractions[1]))
-    if not 0 < first < second < n:
-        raise ValueError(
-            f"{n} rows are too few for three parts with the shares {tuple(fractions)}; use a longer series."
-        )
-    return slice(0, first), slice(first, second), slice(second, n)
-
-
 @dataclasses.dataclass(frozen=True)
 class Standardizer:
     """Shift and scale to mean 0 and standard deviation 1 on the values that it was fitted on: those of training."""
 
-    mean: float
-    std: float
+    mean: Any
+    """A number; of several columns an array ``[columns]``."""
+    std: Any
 
     @classmethod
-    def fit(cls, values: np.ndarray) -> "Standardizer":
+    def fit(cls, values: np.ndarray, axis: int | None = None) -> "Standardizer":
         """Mean and standard deviation of ``values``, of any shape; of a constant the deviation is taken as 1.
+
+        Args:
+            values: those of training.
+            axis: 0 to scale each column of ``[N, columns]`` by itself; None: all numbers together.
 
         Raises:
             DataError: there are no values, or one is missing or infinite.
@@ -71,9 +57,11 @@ class Standardizer:
         values = np.asarray(values, np.float64)
         if not values.size or not np.isfinite(values).all():
             raise DataError("A Standardizer needs finite values to fit; fill gaps with fill_missing first.")
-        if values.min() == values.max():  # the computed deviation of equal numbers need not be exactly 0
-            return cls(float(values.flat[0]), 1.0)
-        return cls(float(values.mean()), float(values.std()))
+        low = values.min(axis=axis)
+        # The computed deviation of equal numbers need not be exactly 0, nor their mean exactly them.
+        constant = low == values.max(axis=axis)
+        mean, std = np.where(constant, low, values.mean(axis=axis)), np.where(constant, 1.0, values.std(axis=axis))
+        return cls(float(mean), float(std)) if axis is None else cls(mean, std)
 
     def apply(self, values: Any) -> Any:
         """Values, NumPy's or JAX's, in standard units."""
@@ -91,19 +79,20 @@ def windows(values: np.ndarray, context: int, horizon: int, start: int, stop: in
     the past that is known by then, and no target is ever an input of another part before it.
 
     Args:
-        values: ``[N]``.
+        values: ``[N]``, or ``[N, columns]``.
         context: T, how many rows a forecast sees.
         horizon: H, how many rows it forecasts.
         start: the first row that may be a target.
         stop: the row behind the last one.
 
     Returns:
-        ``inputs [T, W, 1]``, time first, and ``targets [W, H]``, copies of the dtype of ``values``.
+        ``inputs [T, W, 1]``, time first, and ``targets [W, H]``; of several columns ``[T, W, columns]`` and
+        ``[W, H, columns]``; copies of the dtype of ``values``.
 
     Raises:
         ValueError: sizes below 1, rows outside the series, or too few rows for a single window.
     """
-    values = _series(values)
+    values = np.asarray(values)
     positive("context", context)
     positive("horizon", horizon)
     if not 0 <= start < stop <= len(values):
@@ -114,8 +103,10 @@ def windows(values: np.ndarray, context: int, horizon: int, start: int, stop: in
             f"Rows {start} to {stop} are {stop - start}, but a window of context {context} and horizon {horizon} needs "
             f"at least {needed} there; use a longer series or a shorter window."
         )
-    cut = np.lib.stride_tricks.sliding_window_view(values[first - context : stop], context + horizon)
-    return cut[:, :context].T[..., None].copy(), cut[:, context:].copy()
+    columns = values.reshape(len(values), -1)
+    cut = np.lib.stride_tricks.sliding_window_view(columns[first - context : stop], context + horizon, axis=0)
+    inputs, targets = cut[:, :, :context].transpose(2, 0, 1).copy(), cut[:, :, context:].transpose(0, 2, 1).copy()
+    return inputs, targets[..., 0] if values.ndim == 1 else targets
 
 
 def _series(values: np.ndarray) -> np.ndarray:

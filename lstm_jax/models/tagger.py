@@ -3,22 +3,22 @@
 import jax
 from flax import linen as nn
 
-from lstm_jax.adapters.linen import Recurrent
-from lstm_jax.cell import Cell
-from lstm_jax.cells.lstm import LSTM
+from lstm_jax.models.encoder import SequenceModel
+from lstm_jax.models.losses import MAE, MSE, RMSE
 from lstm_jax.options import positive
-from lstm_jax.wrappers import Stack
 
 
-class SequenceTagger(nn.Module):
+class SequenceTagger(SequenceModel):
     """Recurrent layers over a sequence, then a dense layer from the output at every step.
 
     ``SequenceTagger(outputs=5).init(key, xs)`` gives the variables, ``.apply(variables, xs)`` the answers
     ``[T, *batch, outputs]``, such as logits, for ``xs [T, *batch, D]``.
     """
 
-    cells: tuple[Cell, ...] = (LSTM(64),)
-    """The recurrent layers, the first one first."""
+    LOSS = MSE
+    SCORES = (RMSE, MAE)
+    EVERY_STEP = True
+
     outputs: int = 1
     """How many numbers to give at each step."""
 
@@ -27,18 +27,16 @@ class SequenceTagger(nn.Module):
         """Answer at each step.
 
         Args:
-            xs: inputs ``[T, *batch, D]``, time first.
-            lengths: ``[*batch]``, how many steps of each row count; past them the answers mean nothing.
+            xs: inputs ``[T, *batch, D]``, time first; tokens ``[T, *batch]``.
+            lengths: ``[*batch]``, how many steps of each row count; without it, all T. Past them the answers mean
+                nothing.
 
         Returns:
             ``[T, *batch, outputs]``.
 
         Raises:
-            ValueError: there is no cell, or ``outputs`` is no whole number of at least 1.
+            ValueError: there is no cell, ``outputs`` is no whole number of at least 1, or the inputs are no tokens.
         """
-        if not self.cells:
-            raise ValueError("SequenceTagger needs at least one cell; got cells=().")
         positive("outputs", self.outputs)
-        cell = self.cells[0] if len(self.cells) == 1 else Stack(self.cells)
-        ys, _ = Recurrent(cell)(xs, lengths=lengths)
+        ys = self.encode(self.embed(xs), lengths)
         return nn.Dense(self.outputs)(ys)

@@ -87,9 +87,10 @@ def forecast_against_truth(
     Args:
         path: the PNG file.
         times: labels of the rows, from that of the first window's first target on, and of those ahead.
-        columns: "truth", "forecast" and others by name, each ``[W, horizon]``, a window a row.
+        columns: "truth", "forecast" and others by name, each ``[W, horizon]``, a window a row. Of quantiles, "q0.1" and
+            so on, the first and the last bound a band.
         name: the series.
-        ahead: the forecast ``[horizon]`` of the rows behind the last known one.
+        ahead: the forecast ``[horizon]`` of the rows behind the last known one; NaN to leave it out.
         shown: how many rows.
 
     Raises:
@@ -104,11 +105,13 @@ def forecast_against_truth(
     axes = figure.add_subplot()
     axes.plot(np.arange(rows), known, color="#333333", linewidth=1.2, label="truth")
     styles = {"forecast": (VALIDATION, 1.6, 1.0), "seasonal_naive": (TARGET, 1.0, 0.7), "linear": (TRAINING, 1.4, 1.0)}
+    # Joined, so that one-row forecasts show; each begins where the one before ends.
+    at = np.concatenate([np.arange(start, start + horizon) for start in starts])
+    joined = {name: np.concatenate([values[start] for start in starts]) for name, values in columns.items()}
     for column, (color, width, alpha) in styles.items():
-        # Joined, so that one-row forecasts show; each begins where the one before ends.
-        at = np.concatenate([np.arange(start, start + horizon) for start in starts])
-        values = np.concatenate([columns[column][start] for start in starts])
-        axes.plot(at, values, color=color, linewidth=width, alpha=alpha, label=column.replace("_", " "))
+        axes.plot(at, joined[column], color=color, linewidth=width, alpha=alpha, label=column.replace("_", " "))
+    if bounds := [values for column, values in joined.items() if column.startswith("q")]:
+        axes.fill_between(at, bounds[0], bounds[-1], color=VALIDATION, alpha=0.2, linewidth=0)
     axes.plot(rows - 1 + np.arange(1, horizon + 1), ahead, color=VALIDATION, linewidth=1.6, linestyle=":", marker=".")
     axes.axvline(rows - 1, color=BASELINE, linewidth=0.8, linestyle="--")
     first, last = max(0, rows - shown), rows - 1 + horizon

@@ -67,4 +67,7 @@ def _section(folder: Path) -> Section:
         return study_section(folder)
     if (folder / CONFIG).exists():
         return run_section(folder)
+    inside = sorted((path.parent for path in folder.glob(f"*/{CONFIG}")), key=lambda run: (len(run.name), run.name))
+    if inside:
+        raise RunError(f"{folder} holds no run itself, but {len(inside)} in folders of it: name them, as {inside[0]}.")
     raise RunError(f"{folder} holds no run and no study: it has no {CONFIG} and no {QUESTION}.")

@@ -19,11 +19,10 @@ from lstm_jax.report.study_figures import (
     runs_of,
     validated,
 )
-from lstm_jax.sweep.display import shown
 from lstm_jax.sweep.settings import Search
 from lstm_jax.sweep.space import Dimension
 from lstm_jax.sweep.study import Study
-from lstm_jax.sweep.trial import TrialView
+from lstm_jax.sweep.trial import TrialView, shown
 from lstm_jax.train.folder import RESULT, read_json
 from lstm_jax.train.run import progress_of
 
@@ -73,6 +72,7 @@ def began(study: Study) -> list[str]:
         if value != field.default:
             flag = f"--{field.name.replace('_', '-')}"
             words += [flag, *value] if isinstance(value, tuple) else [flag, str(value)]
+    words += ["--hours", "1"] * sweep.endless  # or nothing would end it
     words += ["--storage", study.url] * bool(study.url)
     return [*words, *(["--", *sweep.fixed] if sweep.fixed else [])]
 

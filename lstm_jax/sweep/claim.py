@@ -5,7 +5,6 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstm_jax.sweep.space import Value
@@ -28,12 +27,6 @@ def number_of(trial: "FrozenTrial") -> int:
     if not isinstance(number, int) or number < 0:
         raise RunError(f"The database names a trial {number!r}, which is no number: it is damaged.")
     return number
-
-
-def newest_run(folder: Path) -> Path:
-    """The run of a trial that is in work: that of the last seed that has begun."""
-    runs = sorted(folder.glob("seed-*"), key=lambda path: int(path.name.partition("-")[2]))
-    return runs[-1] if runs else folder / "seed-0"
 
 
 class Claim:

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from typing import Literal
 from lstm_jax.cores import use_cpu_cores
 from lstm_jax.flags import FlagError, parse
 from lstm_jax.sweep.display import line, summary
-from lstm_jax.sweep.launcher import launch, prepare
+from lstm_jax.sweep.launcher import check, prepare, sweep
 from lstm_jax.sweep.settings import Search, Sweep, toml_flags
 from lstm_jax.sweep.slurm import submit
 from lstm_jax.sweep.study import Study
@@ -23,7 +24,8 @@ from lstm_jax.sweep.worker import work
 from lstm_jax.train.errors import RunError
 
 COMMAND = "lstm-jax sweep"
-HELP = """Try settings of an experiment: lstm-jax sweep experiments.adding --space 'cell.hidden_size=32,64'
+HELP = """Try settings of EXPERIMENT, a module such as experiments.adding or a file such as mine.py, or what FILE.toml
+in its place says: lstm-jax sweep experiments.adding --space 'cell.hidden_size=32,64'
 'optimizer.learning_rate=log:1e-4..1e-1' --trials 40 --workers 2 -- --length 100. What follows -- is the same in every
 trial. The same command goes on with what is left."""
 _PR_SET_PDEATHSIG = 1  # of prctl(2)
@@ -40,7 +42,7 @@ class SweepOptions:
     workers: int = 1
     """Processes on this machine, each on its own core; 0: none, others join."""
     hours: float | None = None
-    """How long this command may last; the same command goes on."""
+    """How long this command may last; without --trials new ones are made until then. The same command goes on."""
     slurm: bool = False
     """Start the workers as an array of SLURM jobs instead, by an sbatch script."""
     slurm_options: tuple[str, ...] = ()
@@ -50,11 +52,17 @@ class SweepOptions:
     retry: Literal["", "failed"] = ""
     """Let the study's failed trials begin again; the command that began it runs them."""
     join: str = ""
-    """Work on this study, by its folder or its database's URL, until nothing is left to take."""
+    """Work on this study, by its folder or its database's URL, until nothing is left to take or --hours are up."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Launched:
+    """What a launcher says to the workers that it starts; nobody else needs it, and the help text has none of it."""
+
     launched: bool = False
-    """Of a worker: end, saved, when the launcher that has started it is gone."""
-    until: float | None = None
-    """Of a worker: the time, in seconds since the epoch, to stop at."""
+    """End, saved, when the launcher is gone."""
+    until: float = math.inf
+    """The time, in seconds since the epoch, to stop at."""
 
 
 def sweep_command(words: Sequence[str]) -> str:
@@ -73,42 +81,49 @@ def sweep_command(words: Sequence[str]) -> str:
     flags, fixed = words[:cut], words[cut + 1 :]
     experiment = flags.pop(0) if flags and not flags[0].startswith("-") else ""
     try:
-        search, options = parse(Search, SweepOptions, flags=flags, command=COMMAND, description=HELP)
+        kinds = (Search, SweepOptions, *[Launched] * ("--launched" in flags))
+        search, options, *launched = parse(*kinds, flags=flags, command=f"{COMMAND} EXPERIMENT", description=HELP)
     except FlagError as error:
         raise RunError(f"{error} All flags: {COMMAND} --help") from error
     if options.status:
         return status(Study.find(options.status))
     if options.join:
-        return _join(options)
+        return _join(options, *launched)
     if options.retry:
         return _retry(options)
-    if options.workers < 0 or not (options.hours is None or options.hours > 0):
-        raise RunError("--workers must be at least 0, and --hours above 0.")
     if "--seed" in fixed:
         raise RunError(
             "The seeds of the runs are the sweep's: --seeds N, before the --, runs each setting with N of them."
         )
     made = {field.name: getattr(search, field.name) for field in dataclasses.fields(search)}
     question = Sweep(experiment=experiment, fixed=tuple(fixed), **made)
-    study = prepare(question, study=options.study, storage=options.storage)
+    place = {"study": options.study, "storage": options.storage}
     if options.slurm:
+        if options.workers < 1:
+            raise RunError("An array of jobs has at least one: --workers 32.")
+        if question.endless:
+            raise RunError("How many trials? --trials 200: what SLURM starts goes on until all of them are done.")
+        study = prepare(question, **place)
         return f"{submit(study, options.workers, options.slurm_options)}\n{_how_it_stands(study)}"
-    launch(study, workers=options.workers, hours=options.hours)
-    return outcome(study)
+    return outcome(sweep(question, **place, workers=options.workers, hours=options.hours))
 
 
-def _join(options: "SweepOptions") -> str:
+def _join(options: SweepOptions, launched: Launched = Launched()) -> str:
     """Be a worker."""
+    deadline = launched.until if options.hours is None else time.time() + 3600 * options.hours
     study = Study.find(options.join, options.study)
-    if options.launched and sys.platform == "linux":
+    if not launched.launched:
+        check(options.workers, options.hours, endless=study.expected() is None)
+    elif sys.platform == "linux":
         # A launcher that is killed leaves no workers behind that nobody knows of.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == 1:
             return ""
     with contextlib.suppress(RuntimeError):  # XLA_FLAGS say how many devices there are
         use_cpu_cores()
-    work(study.folder, deadline=math.inf if options.until is None else options.until)
-    return ""
+    work(study.folder, deadline=deadline)
+    trials = study.trials()
+    return "" if launched.launched else f"{study.folder}: {summary(study, trials, study.eta(trials))}\n"
 
 
 def _retry(options: "SweepOptions") -> str:
@@ -123,7 +138,7 @@ def _retry(options: "SweepOptions") -> str:
 def status(study: Study) -> str:
     """How a study stands, a trial a line."""
     trials = study.trials()
-    told = [line(study, trial) for trial in trials if trial.state != "waiting"]
+    told = [line(study, trial) for trial in trials if trial.begun]
     return "\n".join([*told, summary(study, trials, study.eta(trials))]) + "\n"
 
 

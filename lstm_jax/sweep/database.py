@@ -2,8 +2,10 @@
 
 import os
 import re
+import sqlite3
 import warnings
 from typing import Any
+from urllib.parse import quote
 
 from lstm_jax.train.errors import RunError
 
@@ -26,8 +28,13 @@ def import_optuna() -> Any:
     return optuna
 
 
-def open_storage(url: str) -> Any:
-    """The database at a URL, its tables made if they are not there."""
+def open_storage(url: str, *, make: bool = True) -> Any:
+    """The database at a URL, its tables made if they are not there.
+
+    Args:
+        url: of SQLite or PostgreSQL.
+        make: False: nothing is made, and SQLite's file is opened to be read alone.
+    """
     from sqlalchemy.pool import NullPool
 
     if url.startswith("sqlite"):  # many processes write: each waits for its turn
@@ -36,7 +43,11 @@ def open_storage(url: str) -> Any:
         url = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", os.environ.get(STORAGE) or url)
         options = {"connect_timeout": 10}
     # No connection outlives its use: a server may go away between two, and a cluster has many workers.
-    return import_optuna().storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool, "connect_args": options})
+    engine: dict[str, Any] = {"poolclass": NullPool, "connect_args": options}
+    if url.startswith("sqlite") and not make:
+        file = f"file:{quote(url.removeprefix('sqlite:///'))}?mode=ro"
+        engine["creator"] = lambda: sqlite3.connect(file, uri=True, timeout=60)
+    return import_optuna().storages.RDBStorage(url, engine_kwargs=engine, skip_table_creation=not make)
 
 
 def folders_of(url: str) -> dict[str, str]:

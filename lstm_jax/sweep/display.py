@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from lstm_jax.sweep.study import Study
-from lstm_jax.sweep.trial import TrialView
+from lstm_jax.sweep.trial import ENDED, TrialView, shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 15.0
 ROWS = 12
 """Rows of the live table: those in work, the best, then the latest."""
-ENDED = ("done", "pruned", "failed")
 
 
 class Display:
@@ -67,7 +66,8 @@ class Display:
 
     def show(self, trials: Sequence[TrialView]) -> None:
         """Show how it stands."""
-        if self._at_first is None:
+        first = self._at_first is None
+        if first:
             self._at_first = sum(trial.state in ENDED for trial in trials)
         if self._quiet:
             return
@@ -78,10 +78,9 @@ class Display:
                 Group(table(self._study, chosen(self._study, trials)), self._summary(trials)), refresh=True
             )
             return
-        at_first = not self._seen
         for trial in trials:
             before, self._seen[trial.number] = self._seen.get(trial.number), trial.state
-            if trial.state in ENDED and before != trial.state and not at_first:
+            if trial.state in ENDED and before != trial.state and not first:
                 self.say(line(self._study, trial))
                 self._told = 0.0 if self._told == self._begun else self._told
         if time.monotonic() - self._told > SECONDS_BETWEEN_LINES:
@@ -93,25 +92,26 @@ class Display:
 
     def _eta(self, trials: Sequence[TrialView]) -> float | None:
         ended = sum(trial.state in ENDED for trial in trials) - (self._at_first or 0)
-        if ended < 2:
+        expected = self._study.expected()
+        if ended < 2 or expected is None:
             return None
-        left = max(self._study.expected(), len(trials)) - ended - (self._at_first or 0)
+        left = max(expected, len(trials)) - ended - (self._at_first or 0)
         return left * (time.monotonic() - self._begun) / ended
 
 
 def summary(study: Study, trials: Sequence[TrialView], eta: float | None) -> str:
     """How many trials are in which state, the best objective, and how long the rest takes."""
     counts = Counter(trial.state for trial in trials)
-    total = max(study.expected(), len(trials))
-    ended = sum(counts[state] for state in ENDED)
+    expected, ended = study.expected(), sum(counts[state] for state in ENDED)
+    total = str(len(trials)) if expected is None else f"{ended}/{max(expected, len(trials))}"
     told = [
-        f"{ended}/{total} trials",
-        *(f"{counts[s]} {s}" for s in ("running", "stopped", "done", "pruned", "failed") if counts[s]),
+        f"{total} trial{'s' * (total != '1')}",
+        *(f"{counts[state]} {state}" for state in ("running", "stopped", "waiting", *ENDED) if counts[state]),
     ]
     best = study.best_of(trials)
     if best is not None:
         told.append(f"best {study.objective} {best.value:.4g} (trial {best.number})")
-    if eta is not None and ended < total:
+    if eta:
         told.append(f"about {_duration(eta)} left")
     return ", ".join(told)
 
@@ -130,16 +130,11 @@ def settings(trial: TrialView) -> str:
     return " ".join(f"{field}={shown(value)}" for field, value in trial.values.items() if value is not None)
 
 
-def shown(value: Any) -> str:
-    """A value of a setting."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def chosen(study: Study, trials: Sequence[TrialView]) -> list[TrialView]:
     """The trials that fit into the live table: those in work, the best, then the latest to end."""
     ended = [trial for trial in trials if trial.state in ENDED]
     ranked = sorted(ended, key=study.rank)
-    work = [trial for trial in trials if trial.state in ("running", "stopped")]
+    work = [trial for trial in trials if trial.begun and trial.state not in ENDED]
     picked = [*work[:ROWS], *ranked[: ROWS // 2]]
     picked += [trial for trial in reversed(ended) if trial not in picked]
     return picked[: max(ROWS, len(work[:ROWS]) + 3)]

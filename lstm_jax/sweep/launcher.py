@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from lstm_jax.options import one_of, positive
+from lstm_jax.options import one_of
 from lstm_jax.sweep.display import Display
 from lstm_jax.sweep.settings import MEASURES, Sweep
 from lstm_jax.sweep.space import Space
@@ -44,20 +45,26 @@ def sweep(
         storage: the URL of a PostgreSQL database, without a password; SQLite in the folder if empty.
         workers: processes on this machine, each on a core of its own, or on its share of the GPUs; 0: none, they are
             started elsewhere.
-        hours: how long this call may last; what is left goes on with the next one.
+        hours: how long this call may last; what is left goes on with the next one. It may take the place of a number
+            of trials: then new ones are made until the time is up.
         quiet: show nothing on stderr.
 
     Raises:
         RunError: something of the question means nothing, or the study cannot be written or reached; before any run.
         Interrupted: Ctrl-C or SIGTERM, when all workers have saved and ended.
     """
+    question.check()
+    check(workers, hours, endless=question.endless)
     made = prepare(question, study=study, storage=storage)
     launch(made, workers=workers, hours=hours, quiet=quiet)
     return made
 
 
 def prepare(question: Sweep, *, study: str | os.PathLike[str] = "", storage: str = "") -> Study:
-    """Check a sweep, and make its study with all trials that are drawn up front; see `sweep`."""
+    """Check a sweep, and make its study with all trials that are drawn up front; see `sweep`.
+
+    Without a number of trials the study has no end but the time of those who work on it.
+    """
     question.check()
     module = find_experiment(question.experiment)
     if question.experiment.endswith(".py"):  # workers may be started anywhere
@@ -90,21 +97,27 @@ def prepare(question: Sweep, *, study: str | os.PathLike[str] = "", storage: str
 
 def launch(study: Study, *, workers: int, hours: float | None = None, quiet: bool = False) -> None:
     """Start workers on a study and watch them until nothing is left to do; see `sweep`."""
-    if workers:
-        try:
-            positive("workers", workers)
-        except ValueError as error:
-            raise RunError(str(error)) from error
-    if hours is not None and not hours > 0:
-        raise RunError(f"hours must be above 0, got {hours}.")
+    check(workers, hours, endless=study.expected() is None)
     _Launcher(study, workers, hours, quiet).run()
+
+
+def check(workers: int, hours: float | None, *, endless: bool) -> None:
+    """Refuse a number of workers, or a time, that means nothing, and a study that nothing would end.
+
+    Raises:
+        RunError: says which.
+    """
+    if workers < 0 or not (hours is None or hours > 0):
+        raise RunError(f"workers must be at least 0, and hours above 0; got {workers} and {hours}.")
+    if endless and hours is None:
+        raise RunError("How many trials, or for how long? --trials 40 or --hours 2; only a grid has an end of its own.")
 
 
 class _Launcher:
     """Workers on this machine, by place: each place has its core."""
 
     def __init__(self, study: Study, workers: int, hours: float | None, quiet: bool) -> None:
-        self._study, self._places = study, workers
+        self._study, self._places, self._hours = study, workers, hours
         self._deadline = math.inf if hours is None else time.time() + 3600 * hours
         self._running: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._hasty: deque[str] = deque(maxlen=HASTE_TIMES)
@@ -115,11 +128,13 @@ class _Launcher:
         before = {n: signal.signal(n, signal.default_int_handler) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
             with self._display:
+                if not self._places:
+                    self._display.say(f"Others join by {shlex.join(self._join())}")
                 self._watch()
         except KeyboardInterrupt:
             self._stop()
             raise Interrupted(
-                f"Stopped, everything saved in {self._study.folder}: the same command goes on.", 2
+                f"Stopped, everything saved in {self._study.folder}: the same command goes on.", signal.SIGINT
             ) from None
         except BaseException:
             self._stop()
@@ -142,12 +157,20 @@ class _Launcher:
             if not self._running and (not left or not self._places) and not self._elsewhere(trials):
                 break
             time.sleep(0.5 if self._display.live else 1.0)
-        self._display.show(self._study.trials())
+        trials = self._study.trials()
+        self._display.show(trials)
+        if self._left(trials) and time.time() >= self._deadline:
+            self._display.say(f"The time is up: everything is saved in {self._study.folder}, the same command goes on.")
 
-    def _left(self, trials: Sequence[TrialView]) -> int:
+    def _join(self) -> list[str]:
+        """The command of who works on the study from elsewhere."""
+        hours = [] if self._hours is None else ["--hours", f"{self._hours:g}"]
+        return ["lstm-jax", "sweep", "--join", str(self._study.folder.resolve()), *hours]
+
+    def _left(self, trials: Sequence[TrialView]) -> float:
         """How many trials are to be worked on, those that are being worked on included."""
         there = sum(trial.state in ("waiting", "stopped", "running") for trial in trials)
-        return there + max(0, self._study.expected() - len(trials))
+        return there + self._study.to_come(len(trials), timed=self._deadline < math.inf)
 
     def _elsewhere(self, trials: Sequence[TrialView]) -> bool:
         """Whether another launcher's workers are at it, or are waited for."""

@@ -7,13 +7,23 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
+from lstm_jax.train.errors import RunError
+
 _inside = threading.Lock()
 
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Generator[None]:
-    """One process at a time, on all machines that see the folder."""
-    with _inside, (folder / "lock").open("a") as file:
+    """One process at a time, on all machines that see the folder.
+
+    Raises:
+        RunError: the folder may only be read.
+    """
+    try:
+        opened = (folder / "lock").open("a")
+    except PermissionError as error:
+        raise RunError(f"Cannot write the study's folder {folder}: {error.strerror}.") from error
+    with _inside, opened as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

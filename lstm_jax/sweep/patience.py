@@ -1,6 +1,8 @@
 """Waiting for a database that is away, or a disk that is full, instead of losing a sweep to it."""
 
 import errno
+import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -9,9 +11,27 @@ from typing import TypeVar
 from lstm_jax.train.errors import RunError
 
 T = TypeVar("T")
+PATIENCE = "LSTM_JAX_PATIENCE"
+"""The environment variable with the seconds to wait for a database or a disk that refuses; 300 if it is not set."""
 FIRST, LONGEST = 1.0, 30.0
 """Seconds between two attempts: at first, and at most; each pause is twice the one before."""
 _TRANSIENT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EROFS}
+
+
+def default_patience() -> float:
+    """Seconds to wait for a database or a disk.
+
+    Raises:
+        RunError: the environment says something else than a number.
+    """
+    said = os.environ.get(PATIENCE, "300")
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise RunError(f"{PATIENCE} is a number of seconds, at least 0, such as 300; got {said!r}.")
+    return seconds
 
 
 def patiently(action: Callable[[], T], seconds: float, kept: str) -> T:

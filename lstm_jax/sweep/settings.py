@@ -1,6 +1,7 @@
 """What a sweep is asked: from the command line, from a TOML file, from Python. It is kept in the study's folder."""
 
 import dataclasses
+import json
 import re
 import shlex
 import tomllib
@@ -23,7 +24,7 @@ class Search:
     space: tuple[str, ...] = ()
     """What is varied: FIELD=a,b,c or FIELD=low..high or FIELD=log:low..high."""
     trials: int | None = None
-    """How many settings to try; a grid: all of it if None."""
+    """How many settings to try; None: all of a grid, or new ones until --hours are up."""
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     """How settings are chosen: by Optuna's TPE from the trials before, at random, or every combination."""
     seed: int = 0
@@ -74,19 +75,40 @@ class Sweep(Search):
             raise RunError("Which experiment? lstm-jax sweep experiments.adding --space ...")
         if not self.space:
             raise RunError("What is varied? --space 'optimizer.learning_rate=log:1e-4..1e-1' 'cell.hidden_size=32,64'")
-        if self.trials is None and self.sampler != "grid":
-            raise RunError(
-                f"How many trials? --trials 40; only a grid has an end of its own, and this one is {self.sampler}."
-            )
         if self.retries < 0 or self.seed < 0:
             raise RunError("retries and seed must be at least 0.")
         if not self.checkpoint_every >= 0:
             raise RunError(f"checkpoint_every must be at least 0, got {self.checkpoint_every}.")
 
+    @property
+    def endless(self) -> bool:
+        """Whether only the time ends it: a grid has an end of its own."""
+        return self.trials is None and self.sampler != "grid"
+
     def question(self) -> dict[str, Any]:
         """What must not change while a study lasts: all but how much is tried, and how."""
         free = {"trials", "population", "retries", "checkpoint_every"}
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in free}
+
+
+def check_same(folder: Path, old: Sweep, new: Sweep, old_url: str, new_url: str) -> None:
+    """Refuse to go on with another question, or in another database, than the study in ``folder`` has.
+
+    Raises:
+        RunError: names what differs.
+    """
+    before, now = old.question() | {"storage": old_url}, new.question() | {"storage": new_url}
+    for name, value in now.items():
+        # Through JSON once: what is compared is what was written.
+        if json.loads(json.dumps(value)) != json.loads(json.dumps(before[name])):
+            raise RunError(
+                f"{folder} holds a study with another {name}: {_shown(before[name])} there, {_shown(value)} here. "
+                "Choose another --study for another question."
+            )
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else repr(value)
 
 
 def from_json(content: Mapping[str, Any]) -> Sweep:

@@ -6,26 +6,24 @@ has lost its worker, and the next one goes on with it from its last checkpoint. 
 heartbeats are needed; but all workers must see the study's folder.
 """
 
-import json
 import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lstm_jax.sweep.claim import Claim, newest_run, number_of
+from lstm_jax.sweep.claim import Claim, number_of
 from lstm_jax.sweep.database import folders_of, import_optuna, open_storage, refuse_password
-from lstm_jax.sweep.locks import alone, is_held, try_lock
-from lstm_jax.sweep.patience import patiently
-from lstm_jax.sweep.settings import Sweep, from_json
+from lstm_jax.sweep.locks import alone, try_lock
+from lstm_jax.sweep.patience import default_patience, patiently
+from lstm_jax.sweep.settings import Sweep, check_same, from_json
 from lstm_jax.sweep.space import Space
-from lstm_jax.sweep.trial import TrialView
+from lstm_jax.sweep.trial import ENDED, TrialView
 from lstm_jax.train.errors import RunError
-from lstm_jax.train.folder import read_json, write_json
-from lstm_jax.train.run import progress_of
+from lstm_jax.train.folder import CONFIG, read_json, write_json
 
 if TYPE_CHECKING:
     import optuna
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 QUESTION, DATABASE, TRIALS, WORKERS = "study.json", "study.db", "trials", "workers"
-PATIENCE = "LSTM_JAX_PATIENCE"
-"""Seconds to wait for a database or a disk that refuses; 300 if it is not set."""
 _ABOUT = ("name", "goal", "objective", "storage")
 """What study.json has beside the sweep: "min" or "max", the score, the database's URL without a password."""
 _KEPT = "Everything up to here is saved; the same command goes on."
@@ -78,18 +74,21 @@ class Study:
 
         Args:
             folder: where it is kept.
-            sweep: what is asked; of a study that is there only more trials may be asked for.
+            sweep: what is asked; of a study that is there only more trials may be asked for, or an end by the time.
             space: the same, read.
             storage: the URL of a database, without its password; empty: SQLite in the folder.
             objective: the score to optimise.
             goal: "min" or "max".
 
         Raises:
-            RunError: the folder holds another study or cannot be written, or the database cannot be reached.
+            RunError: the folder holds another study, or a run, or cannot be written, or the database cannot be reached.
         """
         if not re.fullmatch(r"[A-Za-z0-9_][\w.-]*", folder.resolve().name):
             raise RunError(f"{folder} is no name for a study: letters, digits, dots and dashes.")
+        if (folder / CONFIG).exists():
+            raise RunError(f"{folder} holds a run: choose another --study, a folder for the sweep alone.")
         refuse_password(storage)
+        patience = default_patience()
         name = folder.resolve().name
         about: dict[str, Any] = dict(zip(_ABOUT, (name, goal, objective, storage), strict=True))
         about["sweep"] = asdict(sweep)
@@ -99,7 +98,7 @@ class Study:
             with alone(folder):
                 there = read_json(folder / QUESTION)
                 if there is not None:
-                    _check_same(folder, from_json(there["sweep"]), sweep, there["storage"], storage)
+                    check_same(folder, from_json(there["sweep"]), sweep, there["storage"], storage)
                     about["name"] = there["name"]  # a folder may be renamed
                     # Another launcher may want more.
                     if sweep.trials is not None and there["sweep"]["trials"] is not None:
@@ -108,9 +107,10 @@ class Study:
         except OSError as error:
             raise RunError(f"Cannot write the study's folder {folder}: {error.strerror}.") from error
         study = cls(folder, make=True)
-        study.patience = default_patience()
+        study.patience = patience
         study.patiently(lambda: study.optuna.set_user_attr("folder", str(folder.resolve())))
-        study._draw(space)
+        study._space = space
+        study._draw()
         return study
 
     @classmethod
@@ -152,14 +152,20 @@ class Study:
             self._space = Space.read(self.sweep.space, self.sweep.fixed, module.Config)
         return self._space
 
-    def claim(self, most: int) -> "list[Claim]":
-        """Up to ``most`` trials: first those that have lost their worker, then new ones, then those that crashed."""
-        return self.patiently(lambda: self._claim(most))
+    def claim(self, most: int, *, timed: bool = False) -> "list[Claim]":
+        """Up to ``most`` trials: first those that have lost their worker, then new ones, then those that crashed.
+
+        Args:
+            most: how many.
+            timed: whether who claims has a deadline; see `to_come`.
+        """
+        return self.patiently(lambda: self._claim(most, timed))
 
     def trials(self) -> "list[TrialView]":
         """All trials, by number."""
         latest = {number_of(trial): trial for trial in self.frozen()}
-        return [self._view(number, latest[number]) for number in sorted(latest)]
+        about = self.fields, self.objective
+        return [TrialView.of(latest[number], number, self.trial_folder(number), *about) for number in sorted(latest)]
 
     def frozen(self) -> "list[FrozenTrial]":
         """Optuna's own view of the trials."""
@@ -180,14 +186,24 @@ class Study:
         except (ValueError, RuntimeError):  # a field with one value alone
             return {}
 
-    def expected(self) -> int:
-        """How many trials there will be; another launcher may have asked for more since."""
+    def expected(self) -> int | None:
+        """How many trials there will be, None if only the time ends it; another launcher may have changed it since."""
         about = read_json(self.folder / QUESTION) or {"sweep": asdict(self.sweep)}
         trials = about["sweep"]["trials"]
         if self.sweep.sampler != "grid":
-            return trials or 0
+            return trials
         size = len(self.space.grid())
         return min(size, trials or size)
+
+    def to_come(self, there: int, *, timed: bool) -> float:
+        """How many trials beside the ``there`` are still to be made.
+
+        Of a study that only the time ends, who has a deadline (``timed``) makes new ones until then; others make none.
+        """
+        expected = self.expected()
+        if expected is None:
+            return math.inf if timed else 0
+        return max(0, expected - there)
 
     def retry_failed(self) -> int:
         """Let failed trials begin again, from their last checkpoints; how many."""
@@ -219,8 +235,11 @@ class Study:
         """Seconds that the rest takes, at the speed of what has ended and with as many workers as there are now."""
         times = [trial.seconds for trial in trials if trial.state == "done" and trial.seconds is not None]
         running = sum(trial.state == "running" for trial in trials)
-        left = max(self.expected(), len(trials)) - sum(t.state in ("done", "pruned", "failed") for t in trials)
-        return left * sum(times) / len(times) / running if times and running else None
+        expected = self.expected()
+        if not times or not running or expected is None:
+            return None
+        left = max(expected, len(trials)) - sum(t.state in ENDED for t in trials)
+        return left * sum(times) / len(times) / running
 
     def rank(self, trial: "TrialView") -> float:
         """Sorts trials, the best first, those without a final objective last."""
@@ -249,8 +268,11 @@ class Study:
 
     def _open(self) -> "optuna.Study":
         optuna = import_optuna()
+        url = self.url or f"sqlite:///{self.folder.resolve() / DATABASE}"
+        if not os.access(self.folder, os.W_OK):  # who cannot write looks at it as it is
+            return optuna.load_study(study_name=self.name, storage=open_storage(url, make=False))
         with alone(self.folder):  # two would make the tables at once
-            storage = open_storage(self.url or f"sqlite:///{self.folder.resolve() / DATABASE}")
+            storage = open_storage(url)
         pruners = {
             "none": optuna.pruners.NopPruner,
             "median": optuna.pruners.MedianPruner,
@@ -265,23 +287,27 @@ class Study:
             load_if_exists=True,
         )
 
-    def _draw(self, space: Space) -> None:
+    def _draw(self) -> None:
         """Put the trials of a grid, or the random ones, that are not there yet into the database."""
         if self.sweep.sampler == "tpe":
             return
-        grid = space.grid() if self.sweep.sampler == "grid" else None
-        total = self.expected()
+        total = self.expected() or 0
 
         def draw() -> None:
             with alone(self.folder):
                 there = {number_of(trial) for trial in self.optuna.get_trials(deepcopy=False)}
-                for number in sorted(set(range(total)) - there):
-                    values = space.random(self.sweep.seed, number) if grid is None else grid[number]
-                    self.optuna.enqueue_trial(values, user_attrs={"number": number})
+                self._enqueue(sorted(set(range(total)) - there))
 
         self.patiently(draw)
 
-    def _claim(self, most: int) -> "list[Claim]":
+    def _enqueue(self, numbers: Iterable[int]) -> None:
+        """Put trials whose settings depend on their numbers alone into the database."""
+        grid = self.space.grid() if self.sweep.sampler == "grid" else None
+        for number in numbers:
+            values = self.space.random(self.sweep.seed, number) if grid is None else grid[number]
+            self.optuna.enqueue_trial(values, user_attrs={"number": number})
+
+    def _claim(self, most: int, timed: bool) -> "list[Claim]":
         from optuna.trial import TrialState
 
         claims: list[Claim] = []
@@ -294,7 +320,7 @@ class Study:
                 for trial in left:
                     if len(claims) < most and trial not in crashed:
                         self._adopt(trial, claims)
-                self._new(most, latest, claims)
+                self._new(most, timed, latest, claims)
                 # Those that crashed stand at the back: one bad trial does not hold up the others.
                 for trial in crashed:
                     if len(claims) < most:
@@ -323,14 +349,17 @@ class Study:
                 return
         claim.begin(reached)
 
-    def _new(self, most: int, latest: "Mapping[int, FrozenTrial]", claims: "list[Claim]") -> None:
-        """Take trials that wait, or, of TPE, that are still to be chosen."""
+    def _new(self, most: int, timed: bool, latest: "Mapping[int, FrozenTrial]", claims: "list[Claim]") -> None:
+        """Take trials that wait, or that are still to be chosen."""
         import optuna
         from optuna.trial import TrialState
 
         waiting = sum(trial.state == TrialState.WAITING for trial in latest.values())
-        to_come = max(0, self.expected() - len(latest)) if self.sweep.sampler == "tpe" else 0
-        for place in range(min(most - len(claims), waiting + to_come)):
+        to_come = self.to_come(len(latest), timed=timed)
+        count = int(min(most - len(claims), waiting + to_come))
+        if self.sweep.sampler != "tpe":
+            self._enqueue(range(len(latest), len(latest) + count - waiting))
+        for place in range(count):
             if self.sweep.sampler == "tpe":
                 # A seed of its own for each choice: two workers must not choose the same.
                 seed = self.sweep.seed * 1_000_003 + len(latest) + place
@@ -341,53 +370,3 @@ class Study:
             if lock is not None:  # else somebody still holds a failed trial that is tried again
                 claims.append(claim := Claim(self, trial, lock))
                 claim.begin(claim.reached())
-
-    def _view(self, number: int, trial: "FrozenTrial") -> "TrialView":
-        folder = self.trial_folder(number)
-        state = _STATES[trial.state.name]
-        if state == "running" and not is_held(folder):
-            state = "stopped"
-        attrs = trial.user_attrs
-        steps, of, last = progress_of(newest_run(folder)) if state in ("running", "stopped") else (0, 0, {})
-        known = trial.system_attrs.get("fixed_params", {}) | trial.params
-        values = {field: known.get(field) for field in self.fields}
-        begun, ended = trial.datetime_start, trial.datetime_complete
-        reason = attrs.get("reason", "")
-        if state == "stopped" and attrs.get("crashes"):
-            reason = f"crashed, to be tried again: {attrs['crashes'][-1]}"
-        return TrialView(
-            number=number,
-            state=state,
-            values=values,
-            value=trial.value if state == "done" else last.get(self.objective),
-            scores=attrs.get("scores", {}),
-            step=steps,
-            steps=of,
-            rate=steps / last["seconds"] if last.get("seconds") else None,
-            seconds=(ended - begun).total_seconds() if begun and ended else None,
-            reason=reason,
-            folder=folder,
-        )
-
-
-def default_patience() -> float:
-    """Seconds to wait for a database or a disk."""
-    return float(os.environ.get(PATIENCE, "300"))
-
-
-_STATES = {"WAITING": "waiting", "RUNNING": "running", "COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
-
-
-def _check_same(folder: Path, old: Sweep, new: Sweep, old_url: str, new_url: str) -> None:
-    before, now = old.question() | {"storage": old_url}, new.question() | {"storage": new_url}
-    for name, value in now.items():
-        # Through JSON once: what is compared is what was written.
-        if json.loads(json.dumps(value)) != json.loads(json.dumps(before[name])):
-            raise RunError(
-                f"{folder} holds a study with another {name}: {_shown(before[name])} there, {_shown(value)} here. "
-                "Choose another --study for another question."
-            )
-
-
-def _shown(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else repr(value)

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lstm_jax.sweep.patience import patiently, trouble
+from lstm_jax.sweep.patience import default_patience, patiently, trouble
 from lstm_jax.sweep.settings import MEASURES
-from lstm_jax.sweep.study import Claim, Study, default_patience
+from lstm_jax.sweep.study import Claim, Study
+from lstm_jax.sweep.trial import shown
 from lstm_jax.train import Experiment, Interrupted, Member, NonFiniteError, Optimizer, Result, RunError, train
 from lstm_jax.train import train_population as train_together
 from lstm_jax.train.find import find_experiment
@@ -26,8 +27,14 @@ class PrunedError(Exception):
     """The pruner ends a run."""
 
 
+class TimeIsUpError(Exception):
+    """The sweep's time ends a run, which the next worker goes on with."""
+
+
 def work(folder: Path, *, deadline: float = math.inf, told: Callable[[str], None] | None = None) -> None:
     """Work on a study until no trial is left to take, or until ``deadline``.
+
+    A study that only the time ends gets no new trials from a worker without a deadline.
 
     A signal stops it within seconds: what it works on is saved, and left to the next worker.
 
@@ -62,7 +69,7 @@ class _Worker:
         before = signal.signal(signal.SIGTERM, _stop)
         try:
             while time.time() < self._deadline:
-                self._held = self._study.claim(self._study.sweep.population)
+                self._held = self._study.claim(self._study.sweep.population, timed=self._deadline < math.inf)
                 if not self._held:
                     return
                 ready = [(claim, built) for claim in self._held if (built := self._experiment(claim)) is not None]
@@ -71,6 +78,8 @@ class _Worker:
                     alike[_shape(experiment)].append((claim, experiment))
                 for group in alike.values():
                     self._train(group)
+        except TimeIsUpError:
+            self._told("The sweep's time is up: what was worked on is saved.")
         except KeyboardInterrupt:
             raise Interrupted("Stopped: what was worked on is saved.", signal.SIGINT) from None
         finally:
@@ -92,15 +101,18 @@ class _Worker:
         """Train trials of one shape: together if there are several runs and the sweep has populations."""
         seeds = range(self._study.sweep.seeds)
         for claim, _ in group:
-            self._told(f"trial {claim.number}: {_brief(claim.values)}")
+            told = ", ".join(f"{field} {shown(value)}" for field, value in claim.values.items())
+            self._told(f"trial {claim.number}: {told}")
         if self._study.sweep.population > 1:
             members = [self._member(claim, experiment, seed) for claim, experiment in group for seed in seeds]
             try:
                 ended = self._on_a_working_disk(lambda: train_together(members, quiet=True, **self._options))
-            except (Interrupted, KeyboardInterrupt):
+            except Interrupted:
                 raise
             except Exception as error:
                 ended = [error] * len(members)
+            if any(isinstance(one, TimeIsUpError) for one in ended):
+                raise TimeIsUpError
             for number, (claim, _) in enumerate(group):
                 self._end(claim, ended[number * len(seeds) : (number + 1) * len(seeds)])
             return
@@ -125,7 +137,7 @@ class _Worker:
 
         try:
             return self._on_a_working_disk(run)
-        except (Interrupted, KeyboardInterrupt):
+        except (Interrupted, TimeIsUpError):
             raise
         except Exception as error:
             return error
@@ -141,7 +153,7 @@ class _Worker:
     def _member(self, claim: Claim, experiment: Experiment, seed: int) -> Member:
         def watch(record: dict[str, Any]) -> None:
             if time.time() >= self._deadline:
-                raise Interrupted("The sweep's time is up: what was worked on is saved.", signal.SIGTERM)
+                raise TimeIsUpError
             if claim.number in self._pruned:
                 raise PrunedError(self._pruned[claim.number])
             score = record.get(self._study.objective, math.nan)
@@ -209,12 +221,6 @@ def _shape(experiment: Experiment) -> str:
         for value in [getattr(config, field.name)]
     }
     return json.dumps([to_json(plain), repr(experiment.optimizer.structure), experiment.steps], sort_keys=True)
-
-
-def _brief(values: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{field} {value:.4g}" if isinstance(value, float) else f"{field} {value}" for field, value in values.items()
-    )
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

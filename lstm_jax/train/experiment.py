@@ -8,6 +8,7 @@ from typing import Any, Literal
 import jax
 
 from lstm_jax.data.buckets import Buckets
+from lstm_jax.data.host_batches import HostBatches
 from lstm_jax.options import one_of, positive
 from lstm_jax.train.optimizer import Optimizer
 
@@ -29,18 +30,23 @@ class Experiment:
     """Names the run in files and messages."""
     init: Callable[[Key], Any]
     """``init(key) -> params``."""
-    batch: Callable[[Key, Array], Any] | Buckets
+    batch: Callable[[Key, Array], Any] | Buckets | HostBatches
     """``batch(key, step) -> batch``: the training data of one step, a pytree. ``key`` is the same in all steps of a
     run: fold the step in to generate data, or draw an epoch's order from it (`lstm_jax.data.epoch_rows`). Sequences of
-    different lengths: `lstm_jax.data.Buckets`, one compiled branch a bucket."""
-    loss: Callable[[Any, Any, Key], tuple[Array, Mapping[str, Any]]]
-    """``loss(params, batch, key) -> (loss, metrics)``: scalars; ``key`` differs in each step (dropout and the like)."""
+    different lengths: `lstm_jax.data.Buckets`, one compiled branch a bucket. Data larger than memory:
+    `lstm_jax.data.HostBatches`, read by the host while the device computes."""
+    loss: Callable[..., tuple[Any, ...]]
+    """``loss(params, batch, key) -> (loss, metrics)``: scalars; ``key`` differs in each step (dropout and the like).
+    With ``carry``: ``loss(params, batch, key, carry) -> (loss, metrics, carry)``."""
     evaluate: Callable[[Any, Key], Mapping[str, Any]]
     """``evaluate(params, key) -> metrics``: scalars, on validation data. ``key`` is the same at every validation of a
     run, so that its scores compare."""
     test: Callable[[Any, Key], Mapping[str, Any]] | None = None
     """``test(params, key) -> metrics``, called once, after training. None: ``evaluate`` on another key, which is right
     for data that are drawn from the key."""
+    carry: Callable[[Any], Any] | None = None
+    """``carry(params) -> carry``: what goes from each step to the next beside the parameters, at first: such as the
+    recurrent state of truncated backpropagation through time. No gradient flows through it. None: nothing."""
     optimizer: Optimizer = Optimizer()
     steps: int
     """How many optimiser steps at most."""
@@ -68,6 +74,9 @@ class Experiment:
     """Steps that run inside one jitted call: between two looks at the clock, the metrics and the signals."""
     log_every: int = 1
     """Steps between two training records of ``metrics.jsonl``."""
+    scores_on_host: Callable[[Any], Mapping[str, float]] | None = None
+    """``scores_on_host(params) -> metrics``: further scores on the test data, in NumPy, once, beside ``test``'s: those
+    that are no mean over examples."""
     report: Callable[[Any, Path], None] | None = None
     """``report(params, folder)``: draws pictures and writes tables into the run folder, after the test."""
     notes: tuple[str, ...] = ()

@@ -236,10 +236,11 @@ class _One:
         self._session, self._state = session, session.saved.state
         functions, keys = programs(session.experiment), session.keys
         begun = time.perf_counter()
-        self._numbers = session.experiment.optimizer.numbers
-        self._advance = functions.advance.compile(self._state, self._numbers, np.int32(0))
-        self._evaluate = functions.evaluate.compile(self._state.params, keys.validation)
-        functions.test.compile(self._state.params, keys.test)
+        self._advance = functions.advance.compile(
+            self._state, session.experiment.optimizer.numbers_at(None), np.int32(0), session.batches(0)
+        )
+        self._evaluate = functions.evaluate.compile(self._state.scored, keys.validation)
+        functions.test.compile(self._state.scored, keys.test)
         session.compile_seconds += time.perf_counter() - begun
         check_metric(session.experiment, self._evaluate.result)
 
@@ -247,8 +248,9 @@ class _One:
         """Start the next call without waiting for it."""
         start = done[0]
         count, validate = next_call(self._session.experiment, start)
-        self._state, records = self._advance(self._state, self._numbers, np.int32(count))
-        validation = self._evaluate(self._state.params, self._session.keys.validation) if validate else None
+        batches = self._session.batches(count)
+        self._state, records = self._advance(self._state, self._session.numbers(), np.int32(count), batches)
+        validation = self._evaluate(self._state.scored, self._session.keys.validation) if validate else None
         return {0: Call(start, start + count, self._state, records, validation)}
 
 
@@ -261,10 +263,13 @@ class _Many:
         begun = time.perf_counter()
         self._states = functions.stack([session.saved.state for session in sessions])
         self._keys = functions.stack([session.keys.validation for session in sessions])
-        numbers = [session.experiment.optimizer.numbers for session in sessions]
-        self._numbers = {name: np.stack([one[name] for one in numbers]) for name in numbers[0]}
-        self._advance = functions.advance.compile(self._states, self._numbers, np.zeros(len(sessions), np.int32))
-        self._evaluate = functions.evaluate.compile(self._states.params, self._keys)
+        self._advance = functions.advance.compile(
+            self._states,
+            _stacked([session.experiment.optimizer.numbers_at(None) for session in sessions]),
+            np.zeros(len(sessions), np.int32),
+            _stacked([session.batches(0) for session in sessions]),
+        )
+        self._evaluate = functions.evaluate.compile(self._states.scored, self._keys)
         self._apart = functions.apart
         seconds = (time.perf_counter() - begun) / len(sessions)
         for session in sessions:
@@ -277,8 +282,10 @@ class _Many:
         counts = np.zeros(len(self._sessions), np.int32)
         for number, (count, _) in coming.items():
             counts[number] = count
-        self._states, records = self._advance(self._states, self._numbers, counts)
-        scores = self._evaluate(self._states.params, self._keys) if any(v for _, v in coming.values()) else None
+        numbers = _stacked([session.numbers() for session in self._sessions])
+        batches = _stacked([s.batches(int(count)) for s, count in zip(self._sessions, counts, strict=True)])
+        self._states, records = self._advance(self._states, numbers, counts, batches)
+        scores = self._evaluate(self._states.scored, self._keys) if any(v for _, v in coming.values()) else None
         parts = self._apart((self._states, records, scores))
         calls = {}
         for number, (count, validate) in coming.items():
@@ -286,3 +293,7 @@ class _Many:
             end = done[number] + count
             calls[number] = Call(done[number], end, state, its_records, its_scores if validate else None)
         return calls
+
+
+def _stacked(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)

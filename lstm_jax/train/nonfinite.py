@@ -1,5 +1,6 @@
 """Where a step went wrong: it is taken once more, with a look at every value."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 from jax.sharding import AxisType
 
 from lstm_jax.data.buckets import Buckets
+from lstm_jax.data.host_batches import HostBatches
 from lstm_jax.driver import watch
 from lstm_jax.train.experiment import Experiment
 from lstm_jax.train.state import TrainState, data_key, loss_and_gradient
@@ -42,14 +44,16 @@ def drawn(experiment: Experiment, state: TrainState) -> tuple[Any, Any]:
     """The batch of the step after ``state``, and the function that draws it."""
     batch, key = experiment.batch, data_key(state)
     draw = batch.batches[int(batch.index(key, state.step))] if isinstance(batch, Buckets) else batch
-    return draw(key, state.step), draw
+    data = draw(key, state.step)
+    # What the host reads, it does not read inside of a compiled function.
+    return data, (lambda key, step: data) if isinstance(batch, HostBatches) else draw
 
 
 def _on_the_host(state: TrainState) -> TrainState:
     """The state without its place on the mesh."""
-    arrays = state.step, state.params, state.opt_state, jax.random.key_data(state.key)
-    step, params, opt_state, bits = jax.device_get(arrays)
-    return TrainState(step, params, opt_state, jax.random.wrap_key_data(bits))
+    bits = jax.random.key_data(state.key)
+    arrays, bits = jax.device_get((dataclasses.replace(state, key=None), bits))
+    return dataclasses.replace(arrays, key=jax.random.wrap_key_data(bits))
 
 
 def _named(tree: Any) -> list[tuple[str, Any]]:

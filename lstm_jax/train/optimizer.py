@@ -4,12 +4,14 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lstm_jax.options import one_of
+from lstm_jax.options import one_of, positive
 
 RULES: dict[str, Callable[[], optax.GradientTransformation]] = {
     "adam": optax.scale_by_adam,
@@ -19,6 +21,7 @@ RULES: dict[str, Callable[[], optax.GradientTransformation]] = {
     "momentum": lambda: optax.trace(decay=0.9),
     "sgd": optax.identity,
 }
+_AVERAGE_FROM = "average_from"
 SCHEDULES = ("constant", "linear", "cosine")
 
 
@@ -45,6 +48,10 @@ class Optimizer:
     """Gradients with a larger global norm are scaled down to it; None: never."""
     weight_decay: float = 0.0
     """Share of every parameter that a step takes away, times the rate, apart from the gradient (as in AdamW)."""
+    average_after: int | None = None
+    """Validations in a row without a better score after which averaging begins: what is validated and tested from then
+    on is the mean of the parameters since (NT-ASGD: Merity et al. 2018, "Regularizing and Optimizing LSTM Language
+    Models", algorithm 1). None: never."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
@@ -54,6 +61,8 @@ class Optimizer:
             value = getattr(self, setting)
             if not 0 <= value < math.inf:
                 raise ValueError(f"optimizer.{setting} must be at least 0 and finite, got {value}.")
+        if self.average_after is not None:
+            positive("optimizer.average_after", self.average_after)
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"optimizer.clip_norm must be above 0, or None to leave it out; got {self.clip_norm}.")
 
@@ -74,6 +83,15 @@ class Optimizer:
     def numbers(self) -> dict[str, np.float32]:
         """The values of the ``TRACED`` settings that are not left out."""
         return {name: np.float32(value) for name in self.TRACED if _given(value := getattr(self, name))}
+
+    def numbers_at(self, average_from: int | None) -> dict[str, Any]:
+        """The `numbers`, and, of an optimiser that averages, the step from which on; None: not yet."""
+        if self.average_after is None:
+            return dict(self.numbers)
+        return {
+            **self.numbers,
+            _AVERAGE_FROM: np.int32(np.iinfo(np.int32).max if average_from is None else average_from),
+        }
 
     @property
     def structure(self) -> tuple[Any, ...]:
@@ -100,7 +118,10 @@ class Optimizer:
         parts.append(optax.scale_by_learning_rate(self.learning_rate))
         if self.warmup_steps or self.depends_on_steps:
             parts.append(optax.scale_by_schedule(self._course(steps)))
-        return optax.chain(*parts)
+        chain = optax.chain(*parts)
+        if self.average_after is None:
+            return chain
+        return _averaging(chain, getattr(self, _AVERAGE_FROM, np.iinfo(np.int32).max))
 
     def _course(self, steps: int) -> optax.Schedule:
         """The rate at each step as a share of its highest."""
@@ -112,6 +133,34 @@ class Optimizer:
         }[self.schedule]
         rise = optax.linear_schedule(1 / (self.warmup_steps + 1), 1.0, max(1, self.warmup_steps))
         return optax.join_schedules([rise, after], [self.warmup_steps])
+
+
+class Averaged(NamedTuple):
+    """The state of an optimiser that averages."""
+
+    inner: Any
+    """That of the optimiser without it."""
+    average: Any
+    """The mean of the parameters since averaging began; the parameters before."""
+    step: Any
+    """Steps taken, int32."""
+
+
+def _averaging(inner: optax.GradientTransformation, start: Any) -> optax.GradientTransformation:
+    """The same steps, with the mean of the parameters after step ``start`` (Polyak & Juditsky 1992)."""
+
+    def init(params: Any) -> Averaged:
+        return Averaged(inner.init(params), params, jnp.int32(0))
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Averaged]:
+        updates, inner_state = inner.update(updates, state.inner, params)
+        step = state.step + 1
+        share = 1 / jnp.maximum(step - start, 1)
+        new: Any = optax.apply_updates(params, updates)
+        average = jax.tree.map(lambda mean, one: (mean + (one - mean) * share).astype(one.dtype), state.average, new)
+        return updates, Averaged(inner_state, average, step)
+
+    return optax.GradientTransformation(init, update)
 
 
 def _given(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """A run in this process: what it has reached, its files, and what each call of steps did to it."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ import jax
 import numpy as np
 
 from lstm_jax.data.buckets import Buckets
+from lstm_jax.data.host_batches import Ahead, HostBatches
+from lstm_jax.data.table import DataError
 from lstm_jax.driver.dependence import looked_at
 from lstm_jax.train import folder, processes
 from lstm_jax.train.errors import Interrupted, NonFiniteError, RunError
@@ -20,7 +23,7 @@ from lstm_jax.train.result import Result, provenance
 from lstm_jax.train.saved import Best, Saved, check_reached
 from lstm_jax.train.settings import to_json
 from lstm_jax.train.signals import signal_name
-from lstm_jax.train.state import Records, TrainState, programs
+from lstm_jax.train.state import Records, TrainState, data_key, programs
 from lstm_jax.train.writers import Metrics, Record, read
 
 
@@ -52,7 +55,6 @@ class Session:
         self.keys = functions.keys(np.int32(seed))
         state = functions.init(self.keys)
         self.saved = Saved(state, Best.none_yet(state.params))
-        self.numbers = experiment.optimizer.numbers
         self.seconds = self.compile_seconds = 0.0
         self.writers: tuple[Any, ...] = ()
         self.checkpoints = None
@@ -118,6 +120,8 @@ class Session:
         """Score the test data and write the result."""
         experiment, best = self.experiment, saved.best
         metrics = _floats(programs(experiment).test(best.params, self.keys.test))
+        if experiment.scores_on_host is not None:
+            metrics |= _floats(dict(experiment.scores_on_host(jax.device_get(best.params))))
         steps = int(saved.state.step)
         self._save()
         if experiment.report is not None and self.workdir is not None and processes.is_first():
@@ -175,7 +179,7 @@ class Session:
             # What met the rule is what is tested: a metric that has reached its best would keep an earlier one.
             stops = self._stops(validation)
             if first or stops or self.experiment.better(score, float(self.saved.best.score)):
-                self.saved = Saved(call.state, Best.at(call.end, score, call.state.params))
+                self.saved = Saved(call.state, Best.at(call.end, score, call.state.scored))
             self._tell(record)
         name = self.experiment.metric
         told = "" if validation is None else f"validation {name} {validation[name]:.4g}"
@@ -184,6 +188,43 @@ class Session:
             self._save()
         # The records of an earlier session are in the first process alone.
         return validation is not None and bool(processes.agreed(int(stops or self._out_of_patience())))
+
+    def batches(self, count: int) -> Any:
+        """What the host reads for the next ``count`` steps, ``[steps_per_call, ...]``; None if they draw their own."""
+        try:
+            return None if self._ahead is None else self._ahead.take(count)
+        except DataError as error:
+            raise RunError(f"{self.experiment.name} cannot read its batches: {error}") from error
+
+    @functools.cached_property
+    def _ahead(self) -> Ahead | None:
+        batch = self.experiment.batch
+        if not isinstance(batch, HostBatches):
+            return None
+        key = data_key(self.saved.state)
+        return self.stack.enter_context(batch.ahead(key, self.first, self.experiment.steps_per_call))
+
+    def numbers(self) -> dict[str, Any]:
+        """The optimiser's numbers for the next call."""
+        optimizer = self.experiment.optimizer
+        if optimizer.average_after is None:
+            return optimizer.numbers_at(None)
+        # The records of an earlier session are in the first process alone.
+        start = processes.agreed(-1 if (found := self._average_from(optimizer.average_after)) is None else found)
+        return optimizer.numbers_at(None if start < 0 else start)
+
+    def _average_from(self, patience: int) -> int | None:
+        """The step from which on parameters are averaged, as the validations on record say; None: not yet."""
+        scores: list[float] = []
+        for record in self.metrics.records:
+            if record["split"] != "validation":
+                continue
+            score = record[self.experiment.metric]
+            # Not before the call that is on its way when a validation is read: a resumed run begins at the same step.
+            if any(self.experiment.better(old, score) for old in scores[:-patience]):
+                return record["step"] + self.experiment.steps_per_call
+            scores.append(score)
+        return None
 
     def _tell(self, validation: Record) -> None:
         """Tell who watches; what comes of it ends the run, saved."""
@@ -245,7 +286,7 @@ class Session:
     def _remarks(self) -> list[str]:
         """What is allowed, but seldom meant."""
         batch, remarks = self.experiment.batch, []
-        if not isinstance(batch, Buckets) and not looked_at(batch, self.keys.train, np.int32(0))[1]:
+        if not isinstance(batch, Buckets | HostBatches) and not looked_at(batch, self.keys.train, np.int32(0))[1]:
             remarks.append(
                 "The batch does not depend on step, so every step sees the same one: fold step into the key to draw "
                 "others (jax.random.fold_in(key, step))."

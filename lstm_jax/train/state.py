@@ -13,9 +13,10 @@ from jax.sharding import AxisType
 
 from lstm_jax.cell import BATCH_AXIS
 from lstm_jax.data.buckets import Buckets
+from lstm_jax.data.host_batches import HostBatches
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.experiment import Array, Experiment, Key
-from lstm_jax.train.optimizer import Optimizer
+from lstm_jax.train.optimizer import Averaged, Optimizer
 from lstm_jax.train.program import Program, traced
 
 _INIT, _TRAIN, _VALIDATION, _TEST = range(4)
@@ -32,6 +33,13 @@ class TrainState:
     opt_state: Any
     key: Key
     """The run's training key, the same at every step: what a step draws depends on it and on ``step`` alone."""
+    carry: Any = None
+    """What the loss function hands on; None of an experiment without it."""
+
+    @property
+    def scored(self) -> Any:
+        """The parameters that are validated and tested: the average, where the optimiser keeps one."""
+        return self.opt_state.average if isinstance(self.opt_state, Averaged) else self.params
 
 
 class Keys(NamedTuple):
@@ -75,8 +83,8 @@ class Programs(NamedTuple):
     init: Program
     """``init(keys) -> state``."""
     advance: Program
-    """``advance(state, numbers, count) -> (state, records)``: at most ``steps_per_call`` steps, with the optimiser's
-    numbers."""
+    """``advance(state, numbers, count, batches) -> (state, records)``: at most ``steps_per_call`` steps, with the
+    optimiser's numbers and the batches that the host has read for them; None if the steps draw their own."""
     evaluate: Program
     """``evaluate(params, key) -> metrics``."""
     test: Program
@@ -89,17 +97,23 @@ def data_key(state: TrainState) -> Key:
 
 
 def loss_and_gradient(loss: Callable[..., Any], batch: Callable[[Key, Array], Any], state: TrainState) -> Any:
-    """``((loss, metrics), gradient)`` of the step after ``state``."""
+    """``((loss, (metrics, carry)), gradient)`` of the step after ``state``."""
     key = jax.random.fold_in(jax.random.fold_in(state.key, _LOSS), state.step)
+    given = () if state.carry is None else (state.carry,)
 
-    def checked(params: Any, data: Any) -> tuple[Array, Mapping[str, Any]]:
-        result = loss(params, data, key)
-        if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], Mapping):
+    def checked(params: Any, data: Any) -> tuple[Array, tuple[Mapping[str, Any], Any]]:
+        result = loss(params, data, key, *given)
+        if not isinstance(result, tuple) or len(result) != 2 + len(given) or not isinstance(result[1], Mapping):
             raise RunError(
-                "The loss function must return (loss, metrics), metrics a dictionary of numbers, perhaps empty; it "
-                f"returned {type(result).__name__}."
+                f"The loss function must return (loss, metrics{', carry' if given else ''}), metrics a dictionary of "
+                f"numbers, perhaps empty; it returned {type(result).__name__}."
             )
-        return result
+        carry = result[2] if given else None
+        if _shapes(carry) != _shapes(state.carry):
+            raise RunError(
+                "The loss function must hand on a carry of the structure, shapes and dtypes of Experiment.carry's."
+            )
+        return result[0], (result[1], carry)
 
     return jax.value_and_grad(checked, has_aux=True)(state.params, batch(data_key(state), state.step))
 
@@ -115,6 +129,7 @@ def programs(experiment: Experiment) -> Programs:
         experiment.init,
         experiment.batch,
         experiment.loss,
+        experiment.carry,
         experiment.evaluate,
         experiment.test or experiment.evaluate,
         _Update(experiment.optimizer, experiment.steps),
@@ -127,7 +142,7 @@ class Together(NamedTuple):
     """The programs of several runs at once: a leading axis tells one from another."""
 
     advance: Program
-    """``advance(states, numbers, counts) -> (states, records)``."""
+    """``advance(states, numbers, counts, batches) -> (states, records)``."""
     evaluate: Program
     """``evaluate(params, keys) -> metrics``."""
     stack: Program
@@ -173,8 +188,9 @@ class _Update:
 @functools.lru_cache(maxsize=8)
 def _programs(
     init: Callable[[Key], Any],
-    batch: Callable[[Key, Array], Any] | Buckets,
-    loss: Callable[..., tuple[Array, Mapping[str, Any]]],
+    batch: Callable[[Key, Array], Any] | Buckets | HostBatches,
+    loss: Callable[..., tuple[Any, ...]],
+    carry: Callable[[Any], Any] | None,
     evaluate: Callable[[Any, Key], Mapping[str, Any]],
     test: Callable[[Any, Key], Mapping[str, Any]],
     update: _Update,
@@ -183,25 +199,35 @@ def _programs(
 ) -> Programs:
     def start(keys: Keys) -> TrainState:
         params = init(keys.init)
-        state = TrainState(jnp.int32(0), params, update({}).init(params), keys.train)
+        first = None if carry is None else carry(params)
+        state = TrainState(jnp.int32(0), params, update({}).init(params), keys.train, first)
         return jax.tree.map(_strong, state)
 
-    def step(state: TrainState, numbers: Mapping[str, Array]) -> tuple[TrainState, Mapping[str, Any], Array]:
-        if isinstance(batch, Buckets):
+    def step(state: TrainState, numbers: Mapping[str, Array], read: Any) -> tuple[TrainState, Mapping[str, Any], Array]:
+        if isinstance(batch, HostBatches):
+            (value, (metrics, handed)), grads = loss_and_gradient(loss, lambda key, step: read, state)
+        elif isinstance(batch, Buckets):
             branches = [functools.partial(loss_and_gradient, loss, draw) for draw in batch.batches]
-            (value, metrics), grads = jax.lax.switch(batch.index(data_key(state), state.step), branches, state)
+            (value, (metrics, handed)), grads = jax.lax.switch(
+                batch.index(data_key(state), state.step), branches, state
+            )
         else:
-            (value, metrics), grads = loss_and_gradient(loss, batch, state)
+            (value, (metrics, handed)), grads = loss_and_gradient(loss, batch, state)
         updates, opt_state = update(numbers).update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.norm(grads)
         finite = jnp.isfinite(value) & jnp.isfinite(norm) & _all_finite(params)
-        new = TrainState(state.step + 1, params, opt_state, state.key)
+        new = TrainState(state.step + 1, params, opt_state, state.key, handed)
         return new, {**metrics, "loss": value, "grad_norm": norm}, finite
 
-    def advance(state: TrainState, numbers: Mapping[str, Array], count: Array) -> tuple[TrainState, Records]:
+    def advance(
+        state: TrainState, numbers: Mapping[str, Array], count: Array, batches: Any = None
+    ) -> tuple[TrainState, Records]:
+        def read(number: Any) -> Any:
+            return jax.tree.map(lambda leaf: leaf[number], batches)
+
         # Traced on its own: the loop needs the metrics' shapes before it begins.
-        one, (_, shapes, _) = traced(step, state, numbers)
+        one, (_, shapes, _) = traced(step, state, numbers, read(0))
         for name, metric in shapes.items():
             if metric.shape:
                 raise RunError(f"A metric is one number, but the loss function's {name!r} has shape {metric.shape}.")
@@ -212,7 +238,7 @@ def _programs(
 
         def body(carry: tuple[TrainState, Records]) -> tuple[TrainState, Records]:
             old, records = carry
-            new, metrics, finite = one(old, numbers)
+            new, metrics, finite = one(old, numbers, read(records.taken))
             metrics = jax.tree.map(lambda buffer, m: buffer.at[records.taken].set(m), records.metrics, metrics)
             # A non-finite step is not taken: the state before it stays, and the loop ends.
             kept = jax.tree.map(lambda after, before: jnp.where(finite, after, before), new, old)
@@ -223,6 +249,10 @@ def _programs(
     scored = Program(evaluate, mesh)
     tested = scored if test is evaluate else Program(test, mesh)
     return Programs(Program(keys_of, mesh), Program(start, mesh), Program(advance, mesh), scored, tested)
+
+
+def _shapes(tree: Any) -> Any:
+    return jax.tree.structure(tree), [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree)]
 
 
 def _all_finite(tree: Any) -> Array:

@@ -7,7 +7,7 @@ in its room's file, then ``python scripts/mutate.py --only NAME``. Where it surv
 mutant out and say at the end of this file why no test could tell it from the original.
 """
 
-from mutants import backward, cells, driver, family, sweep, training, wrappers
+from mutants import applications, backward, cells, driver, family, sweep, training, wrappers
 from mutants.drawn import Drawn, draw
 from mutants.table import Mutant
 
@@ -19,6 +19,7 @@ MUTANTS = (
     *backward.MUTANTS,
     *training.MUTANTS,
     *sweep.MUTANTS,
+    *applications.MUTANTS,
 )
 
 __all__ = ["MUTANTS", "Drawn", "Mutant", "draw"]

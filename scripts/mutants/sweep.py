@@ -4,6 +4,7 @@ from mutants.table import of
 
 SPACE = "tests/sweep/test_space.py::test"
 STUDY = "tests/sweep/test_study.py::test"
+BUDGET = "tests/sweep/test_budget.py::test"
 
 MUTANTS = (
     *of(
@@ -57,16 +58,40 @@ MUTANTS = (
             f"{STUDY}_a_bad_trial_stops_nothing",
         ),
         (
-            "another-question-passes",
-            "if json.loads(json.dumps(value)) != json.loads(json.dumps(before[name])):",
-            "if False:",
-            f"{STUDY}_random_trials_depend_on_the_sweeps_seed_alone_and_more_can_be_asked_for",
+            "nobody-makes-trials-without-end",
+            "return math.inf if timed else 0",
+            "return 0",
+            f"{BUDGET}_without_a_number_trials_are_made_until_the_time_is_up",
+        ),
+        (
+            "trials-are-made-without-a-deadline",
+            "return math.inf if timed else 0",
+            "return math.inf",
+            f"{BUDGET}_who_has_no_deadline_makes_no_trials_without_end",
         ),
         (
             "the-worst-is-the-best",
             'return trial.value if self.goal == "min" else -trial.value',
             'return -trial.value if self.goal == "min" else trial.value',
             f"{STUDY}_each_trial_is_what_a_lone_run_of_its_settings_is",
+        ),
+    ),
+    *of(
+        "lstm_jax/sweep/settings.py",
+        (
+            "another-question-passes",
+            "if json.loads(json.dumps(value)) != json.loads(json.dumps(before[name])):",
+            "if False:",
+            f"{STUDY}_random_trials_depend_on_the_sweeps_seed_alone_and_more_can_be_asked_for",
+        ),
+    ),
+    *of(
+        "lstm_jax/sweep/trial.py",
+        (
+            "what-crashed-has-stopped",
+            'if crashes else ("stopped", reason)',
+            'if False else ("stopped", reason)',
+            f"{STUDY}_a_trial_that_crashed_waits_with_its_reason",
         ),
     ),
     *of(
@@ -102,10 +127,16 @@ MUTANTS = (
     *of(
         "lstm_jax/sweep/database.py",
         (
+            "who-may-only-read-writes",
+            "?mode=ro",
+            "",
+            f"{STUDY}_who_may_only_read_sees_how_a_study_stands",
+        ),
+        (
             "a-password-in-a-query-passes",
             ' or "password=" in url',
             "",
-            f"{STUDY}_a_password_is_refused_where_others_could_read_it",
+            "tests/sweep/test_refusals.py::test_a_password_is_refused_where_others_could_read_it",
         ),
     ),
 )

@@ -176,8 +176,8 @@ _TRAINING = (
         "lstm_jax/train/loop.py",
         (
             "a-population-has-one-rate",
-            "np.stack([one[name] for one in numbers])",
-            "np.stack([numbers[0][name] for _ in numbers])",
+            "numbers = _stacked([session.numbers() for session in self._sessions])",
+            "numbers = _stacked([self._sessions[0].numbers() for _ in self._sessions])",
             f"{POPULATION}_each_is_what_it_would_be_alone",
         ),
         (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lstm_jax import data
+from lstm_jax.metrics import forecasting as scores
 
 
 def test_naive_and_seasonal_naive_by_hand():
@@ -19,7 +20,7 @@ def test_naive_and_seasonal_naive_by_hand():
 def test_seasonal_naive_is_exact_on_what_repeats():
     inputs, targets = data.windows(np.tile(np.random.default_rng(0).random(7), 10), 14, 16, 0, 70)
     np.testing.assert_array_equal(data.seasonal_naive(inputs[..., 0], 16, 7), targets)
-    assert data.mse(data.seasonal_naive(inputs[..., 0], 16, 6), targets) > 0.01
+    assert scores.mse(data.seasonal_naive(inputs[..., 0], 16, 6), targets) > 0.01
 
 
 def test_linear_recovers_a_linear_map():
@@ -54,17 +55,24 @@ def test_on_the_generated_series_more_knowledge_is_better():
     predict = data.fit_linear(inputs[..., 0], targets)
     inputs, targets = data.windows(series.values, 28, 7, test.start, test.stop)
     inputs = inputs[..., 0]
-    scores = [data.naive(inputs, 7), data.seasonal_naive(inputs, 7, series.season), predict(inputs)]
-    naive, seasonal, linear = (data.mae(forecast, targets) for forecast in scores)
+    forecasts = [data.naive(inputs, 7), data.seasonal_naive(inputs, 7, series.season), predict(inputs)]
+    naive, seasonal, linear = (scores.mae(forecast, targets) for forecast in forecasts)
     assert linear < 0.9 * seasonal < 0.8 * naive
 
 
-def test_errors_by_hand():
-    predictions, targets = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [3.0, 8.0]])
-    assert data.mse(predictions, targets) == 5
-    assert data.mae(predictions, targets) == 1.5
-    with pytest.raises(ValueError, match=r"predictions \[2\] and targets \[2, 2\] differ in shape"):
-        data.mse(predictions[0], targets)
+def test_simple_forecasts_are_those_of_each_column():
+    rng = np.random.default_rng(5)
+    contexts, targets, inputs = rng.normal(size=(6, 40, 2)), rng.normal(size=(40, 3, 2)), rng.normal(size=(6, 5, 2))
+    targets[7, 1, 0] = np.nan
+    found = data.simple_forecasts(contexts, targets, inputs, 4)
+    for column, rows in enumerate([np.arange(40) != 7, slice(None)]):
+        seen = inputs[..., column]
+        linear = data.fit_linear(contexts[:, rows, column], targets[rows, :, column])(seen)
+        np.testing.assert_array_equal(found["naive"][..., column], data.naive(seen, 3))
+        np.testing.assert_array_equal(found["seasonal_naive"][..., column], data.seasonal_naive(seen, 3, 4))
+        np.testing.assert_allclose(found["linear"][..., column], linear, atol=1e-12)
+    with pytest.raises(data.DataError, match="No training window has all its targets"):
+        data.simple_forecasts(contexts, np.full_like(targets, np.nan), inputs, 4)
 
 
 @pytest.mark.parametrize("season", [2, 3, 7, 12, 24, 50])

@@ -17,6 +17,10 @@ def sequences(sizes):
     return [row.astype(np.float32) for row in rows], np.arange(len(sizes)) * 10 + 1
 
 
+def examples(sizes):
+    return data.Examples.of(*sequences(sizes))
+
+
 @functools.cache
 def programs(buckets):
     """`index` and `batches` for many steps at once, compiled."""
@@ -41,7 +45,7 @@ SIZES = np.random.default_rng(0).integers(1, 40, 53)
 @functools.cache
 def usual(batch_size, count):
     """The buckets of most tests, compiled once."""
-    return data.Buckets.of(*sequences(SIZES), batch_size, count)
+    return data.Buckets.of(examples(SIZES), batch_size, count)
 
 
 @pytest.mark.parametrize(("batch_size", "count"), [(8, 4), (5, 1), (64, 2)])
@@ -52,7 +56,7 @@ def test_an_epoch_visits_every_sequence_once_with_its_own_data(batch_size, count
     for epoch in range(2):
         seen = []
         for bucket, batch in epoch_of(buckets, key, epoch):
-            steps = buckets.xs[bucket].shape[0]
+            steps = len(buckets.parts[bucket].xs)
             assert batch["xs"].shape == (steps, batch_size, 2) and batch["xs"].dtype == jnp.float32
             assert batch["lengths"].shape == batch["targets"].shape == batch["weights"].shape == (batch_size,)
             assert batch["lengths"].dtype == jnp.int32 and batch["weights"].dtype == jnp.float32
@@ -81,28 +85,28 @@ def test_epochs_differ_in_the_order_of_batches_and_in_their_rows():
 
 
 def test_buckets_of_one_size_are_shuffled_apart():
-    buckets = data.Buckets.of(*sequences([1] * 8 + [2] * 8), batch_size=8)
+    buckets = data.Buckets.of(examples([1] * 8 + [2] * 8), batch_size=8)
     orders = {bucket: batch["targets"] // 10 % 8 for bucket, batch in epoch_of(buckets, jax.random.key(6), 0)}
     assert orders[0].tolist() != orders[1].tolist()
 
 
 def test_few_shapes_and_little_padding():
     rows, targets = sequences(np.random.default_rng(1).integers(1, 101, 400))
-    one, four = (data.Buckets.of(rows, targets, 16, count) for count in (1, 4))
-    assert len(four.xs) == len(four.batches) == 4
-    assert sum(xs.shape[1] for xs in four.xs) == 400
-    assert all(90 <= xs.shape[1] <= 110 for xs in four.xs)
-    stored = sum(xs.shape[0] * xs.shape[1] for xs in four.xs)
+    one, four = (data.Buckets.of(data.Examples.of(rows, targets), 16, count) for count in (1, 4))
+    assert len(four.parts) == len(four.batches) == 4
+    assert sum(map(len, four.parts)) == 400
+    assert all(90 <= len(part) <= 110 for part in four.parts)
+    stored = sum(part.xs.shape[0] * len(part) for part in four.parts)
     assert four.padding == pytest.approx(1 - sum(map(len, rows)) / stored)
     assert four.padding < 0.25 < 0.4 < one.padding
 
 
 def test_equal_lengths_share_a_bucket():
-    buckets = data.Buckets.of(*sequences([3] * 10 + [5]), batch_size=4, count=4)
-    assert [xs.shape for xs in buckets.xs] == [(3, 10, 2), (5, 1, 2)]
+    buckets = data.Buckets.of(examples([3] * 10 + [5]), batch_size=4, count=4)
+    assert [part.xs.shape for part in buckets.parts] == [(3, 10, 2), (5, 1, 2)]
     assert buckets.padding == 0
     assert buckets.steps_per_epoch == 4
-    assert len(data.Buckets.of(*sequences([2, 1, 3]), batch_size=4, count=60).xs) == 3
+    assert len(data.Buckets.of(examples([2, 1, 3]), batch_size=4, count=60).parts) == 3
 
 
 def test_as_branches_of_one_compiled_step():
@@ -122,7 +126,7 @@ def test_as_branches_of_one_compiled_step():
     key = jax.random.key(4)
     sums = np.sum([step(key, number) for number in range(buckets.steps_per_epoch)], axis=0)
     np.testing.assert_allclose(sums, [sum(row.sum() for row in rows), len(rows)], rtol=1e-6)
-    assert len(traced) == len(buckets.xs)  # once a bucket, whatever the step
+    assert len(traced) == len(buckets.parts)  # once a bucket, whatever the step
     assert step._cache_size() == 1
 
 
@@ -135,36 +139,24 @@ def test_in_a_step_of_another_bucket_all_is_filler():
         np.testing.assert_array_equal(batch(key, steps)["weights"].any(axis=1), index(key, steps) == number)
 
 
-def test_targets_of_any_shape_and_sequences_of_whole_numbers():
-    rows = [np.arange(2 * size).reshape(size, 2) for size in (1, 2, 3)]
+def test_targets_of_any_shape_and_sequences_of_tokens():
+    rows = [np.arange(size) for size in (1, 2, 3)]
     targets = np.arange(12.0, dtype=np.float32).reshape(3, 2, 2)
-    buckets = data.Buckets.of(rows, targets, 2, 1)
+    buckets = data.Buckets.of(data.Examples.of(rows, targets), 2, 1)
     batches = [batch for _, batch in epoch_of(buckets, jax.random.key(0), 0)]
     assert all(batch["targets"].shape == (2, 2, 2) and batch["xs"].dtype == jnp.int32 for batch in batches)
     assert sum(float(batch["targets"].sum()) for batch in batches) == targets.sum()
 
 
-@pytest.mark.parametrize(
-    ("rows", "targets", "sentence"),
-    [
-        ([], [], "no sequences"),
-        ([np.zeros((3, 2)), np.zeros((4, 3))], [0, 0], "Sequence 1 has 3 features a step, but sequence 0 has 2"),
-        ([np.zeros((3, 2)), np.zeros(4)], [0, 0], r"Sequence 1 must be numbers \[T, D\], .* float64 \[4\]"),
-        ([np.zeros((3, 2)), np.zeros((0, 2))], [0, 0], r"Sequence 1 must be .* both at least 1, got float64 \[0, 2\]"),
-        ([np.zeros((3, 2)), np.array([["a"]])], [0, 0], "Sequence 1 must be numbers"),
-        ([np.zeros((3, 2)), np.array([[0, 0], [0, np.inf]])], [0, 0], "Sequence 1 is not finite at step 1"),
-        ([np.zeros((3, 2)), np.zeros((3, 2))], [0], "2 sequences but 1 targets"),
-        ([np.zeros((3, 2)), np.zeros((3, 2))], [0, np.nan], "target of sequence 1 is missing or not finite"),
-        ([np.zeros((3, 2)), np.zeros((3, 2))], [0, None], "target of sequence 1 is missing or not finite"),
-        ([np.zeros((3, 2)), np.zeros((3, 2))], [[0], [0, 1]], r"target of sequence 1 has the shape \[2\]"),
-    ],
-)
-def test_wrong_data_are_refused(rows, targets, sentence):
-    with pytest.raises(data.DataError, match=sentence):
-        data.Buckets.of(rows, targets, 2)
+def test_targets_at_every_step_stay_with_their_sequences():
+    rows = [np.arange(size) for size in (1, 2, 3, 3)]
+    buckets = data.Buckets.of(data.Examples.of(rows, rows, every_step=True), 2, 2)
+    for _, batch in epoch_of(buckets, jax.random.key(0), 0):
+        inside = np.arange(len(batch["xs"]))[:, None] < batch["lengths"]
+        np.testing.assert_array_equal(batch["targets"][inside], batch["xs"][inside])
 
 
 @pytest.mark.parametrize("setting", ["batch_size", "count"])
 def test_wrong_sizes_are_refused(setting):
     with pytest.raises(ValueError, match=f"{setting} must be a whole number of at least 1, got 0"):
-        data.Buckets.of(*sequences([1, 2]), **({"batch_size": 2} | {setting: 0}))
+        data.Buckets.of(examples([1, 2]), **({"batch_size": 2} | {setting: 0}))

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lstm_jax import data
 
@@ -176,29 +174,16 @@ def test_a_filled_value_does_not_know_later_ones():
         np.testing.assert_array_equal(data.fill_missing(values[:stop]), data.fill_missing(values)[:stop])
 
 
-@given(st.integers(20, 10_000))
-def test_the_parts_follow_each_other(n):
-    parts = data.chronological_split(n)
-    assert [part.start for part in parts] == [0, parts[0].stop, parts[1].stop]
-    assert parts[2].stop == n
-    for part, share in zip(parts, (0.7, 0.15, 0.15), strict=True):
-        assert part.stop - part.start == pytest.approx(n * share, abs=1.01)
-
-
-def test_impossible_parts_are_refused():
-    with pytest.raises(ValueError, match="3 rows are too few"):
-        data.chronological_split(3)
-    for fractions in [(0.5, 0.5), (0.7, 0.3, 0.0), (0.7, 0.2, 0.2)]:
-        with pytest.raises(ValueError, match="three positive numbers with the sum 1"):
-            data.chronological_split(100, fractions)
-
-
 def test_standardizer():
     values = np.random.default_rng(0).normal(3, 2, 500)
     scale = data.Standardizer.fit(values[:300])
     assert (scale.mean, scale.std) == (pytest.approx(values[:300].mean()), pytest.approx(values[:300].std()))
     assert scale.apply(values[:300]).std() == pytest.approx(1)
     np.testing.assert_allclose(scale.invert(scale.apply(values)), values, rtol=1e-12)
+    columns = values.reshape(-1, 2) * [1, 100]
+    each = data.Standardizer.fit(columns, axis=0)
+    np.testing.assert_allclose(each.apply(columns).std(axis=0), [1, 1])
+    np.testing.assert_allclose(each.invert(each.apply(columns)), columns)
     constant = np.full(7, 0.1)
     assert data.Standardizer.fit(constant) == data.Standardizer(0.1, 1.0)
     with pytest.raises(data.DataError, match="needs finite values"):
@@ -215,6 +200,18 @@ def test_windows_are_all_those_whose_targets_lie_in_the_part(start, stop):
     for window, first in enumerate(expected):
         np.testing.assert_array_equal(inputs[:, window, 0], np.arange(first - context, first))
         np.testing.assert_array_equal(targets[window], np.arange(first, first + horizon))
+
+
+def test_windows_and_gaps_of_several_columns_are_those_of_each():
+    values = np.arange(40.0).reshape(20, 2)
+    values[[0, 5, 6], [1, 0, 0]] = np.nan
+    inputs, targets = data.windows(values, 4, 2, 3, 18)
+    filled = data.fill_missing(values)
+    for column in range(2):
+        one = data.windows(values[:, column], 4, 2, 3, 18)
+        np.testing.assert_array_equal(inputs[..., column], one[0][..., 0])
+        np.testing.assert_array_equal(targets[..., column], one[1])
+        np.testing.assert_array_equal(filled[:, column], data.fill_missing(values[:, column]))
 
 
 @pytest.mark.parametrize(
@@ -260,3 +257,45 @@ def test_labels_tell_what_is_left_out_and_what_comes(times, skipped, after):
     series = data.Series("sold", np.arange(float(len(times))), times)
     assert series.skipped == skipped
     assert series.times_after(2) == after
+
+
+LONG = "shop,day,sold,price\nA,Jan 1 2024,1,9\nB,Jan 1 2024,5,8\nA,Jan 2 2024,NA,7\nB,Jan 3 2024,6,8\n"
+
+
+def test_many_series_below_each_other(write):
+    one, other = data.read_panel(write(LONG), ("price", "sold"), group="shop")
+    assert (one.name, other.name, one.columns) == ("A", "B", ("price", "sold"))
+    np.testing.assert_array_equal(one.values, [[9, 1], [7, np.nan]])
+    np.testing.assert_array_equal(other.values, [[8, 5], [8, 6]])
+    assert other.times == ["Jan 1 2024", "Jan 3 2024"]
+    assert other.dates is not None
+    assert str(other.dates[1]) == "2024-01-03"
+
+
+def test_all_columns_of_numbers_and_dates_in_several_columns(write):
+    path = write("year,month,day,hour,wind,x,y\n2024,2,28,23,N,1,4\n2024,2,29,0,S,2,5\n")
+    [series] = data.read_panel(path, time=("year", "month", "day", "hour"))
+    assert (series.name, series.columns) == ("sales", ("x", "y"))
+    assert series.times == ["2024-02-28 23:00", "2024-02-29 00:00"]
+    np.testing.assert_array_equal(series.values, [[1, 4], [2, 5]])
+    assert series.times_after(1) == ["2024-02-29T01:00"]
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "sentence"),
+    [
+        (LONG, {"columns": ("sold", "prise")}, "has no column 'prise': did you mean 'price'"),
+        (LONG, {"group": "shops"}, "has no column 'shops': did you mean 'shop'"),
+        (LONG, {"columns": ("shop",)}, "line 2: column 'shop' holds 'A', which is no number"),
+        (LONG.replace("\nB,Jan 3", "\n,Jan 3"), {"group": "shop"}, "line 5: the cell of 'shop' is empty; it must name"),
+        (
+            LONG.replace("Jan 3", "Dec 3").replace("Dec 3 2024", "Dec 3 2023"),
+            {"group": "shop"},
+            "line 5: Dec 3 2023 comes",
+        ),
+        ("a,b\nx,y\n", {}, "has no column of numbers; its columns are 'a', 'b'"),
+    ],
+)
+def test_a_wrong_panel_is_refused(write, content, settings, sentence):
+    with pytest.raises(data.DataError, match=sentence):
+        data.read_panel(write(content), **settings)

@@ -14,7 +14,8 @@ import pytest
 from lstm_jax.cli import main
 from lstm_jax.report.blocks import Cell
 from lstm_jax.report.page import report_command, write_page
-from lstm_jax.sweep import Study
+from lstm_jax.report.study_section import began
+from lstm_jax.sweep import Study, Sweep, prepare
 from lstm_jax.train import RunError
 from tests.report.made import EVIL, RATES, a_run, a_study, waiting_study
 
@@ -239,6 +240,20 @@ def test_what_is_neither_is_refused_in_a_sentence(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"Cannot write the page .*file/x.html"):
         write_page(tmp_path / "file" / "x.html", [])
+
+
+def test_a_trials_folder_names_its_runs(study, tmp_path, capsys):
+    trial = study / "trials" / "0000"
+    with pytest.raises(SystemExit):
+        main(["report", str(trial), "--out", str(tmp_path / "page.html")])
+    said = f"{trial} holds no run itself, but 2 in folders of it: name them, as {trial}/seed-0.\n"
+    assert capsys.readouterr().err == said
+
+
+def test_the_command_of_a_study_that_only_the_time_ends_has_one(tmp_path):
+    question = Sweep(experiment="experiments.adding", space=("length=5,6",), sampler="random")
+    words = began(prepare(question, study=tmp_path / "study"))
+    assert words[words.index("--hours") + 1] == "1" and "--trials" not in words
 
 
 def test_entries_of_a_table():

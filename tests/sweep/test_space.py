@@ -119,7 +119,6 @@ def test_a_field_is_varied_once():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"trials": None}, "How many trials?"),
         ({"trials": 0}, "trials must be a whole number of at least 1, got 0"),
         ({"seeds": 0}, "seeds must be a whole number of at least 1"),
         ({"experiment": ""}, "Which experiment?"),

@@ -3,34 +3,23 @@
 import dataclasses
 import json
 import math
+import os
 import time
-from pathlib import Path
+import types
 
 import numpy as np
 import pytest
 
-from lstm_jax.sweep import Study, Sweep, prepare, work
+from lstm_jax.sweep import Study, prepare, work
 from lstm_jax.sweep import patience as patience_module
 from lstm_jax.sweep.command import outcome, status, sweep_command
+from lstm_jax.sweep.display import chosen
 from lstm_jax.train import Interrupted, RunError, train
 from lstm_jax.train.find import find_experiment
+from tests.sweep.made import LINE, RATES, asked, worked
 
 pytest.importorskip("tyro")
 optuna = pytest.importorskip("optuna")
-
-LINE = str(Path(__file__).with_name("line.py"))
-RATES = "optimizer.learning_rate=log:1e-3..0.3"
-
-
-def _sweep(**settings):
-    return Sweep(**({"experiment": LINE, "space": (RATES,), "trials": 4, "sampler": "random"} | settings))
-
-
-def _worked(folder, **settings):
-    study = prepare(_sweep(**settings), study=folder)
-    told = []
-    work(study.folder, told=told.append)
-    return study, study.trials(), told
 
 
 def _alone(study, trial, seed=0):
@@ -47,7 +36,7 @@ def test_each_trial_is_what_a_lone_run_of_its_settings_is(tmp_path, sampler):
         if sampler == "grid"
         else (RATES, "start=-1..1.0", "squared=True,False")
     )
-    study, trials, _ = _worked(tmp_path / "study", sampler=sampler, space=space)
+    study, trials, _ = worked(tmp_path / "study", sampler=sampler, space=space)
     assert [trial.number for trial in trials] == [0, 1, 2, 3]
     assert len({str(trial.values) for trial in trials}) == 4
     for trial in trials:
@@ -61,24 +50,24 @@ def test_each_trial_is_what_a_lone_run_of_its_settings_is(tmp_path, sampler):
 
 
 def test_random_trials_depend_on_the_sweeps_seed_alone_and_more_can_be_asked_for(tmp_path):
-    values = [t.values for t in _worked(tmp_path / "a", trials=3)[1]]
+    values = [t.values for t in worked(tmp_path / "a", trials=3)[1]]
     assert len({t["optimizer.learning_rate"] for t in values}) == 3
-    study = prepare(_sweep(trials=5), study=tmp_path / "a")
+    study = prepare(asked(trials=5), study=tmp_path / "a")
     assert [trial.state for trial in study.trials()] == ["done"] * 3 + ["waiting"] * 2
-    assert [t.values for t in prepare(_sweep(trials=5), study=tmp_path / "b").trials()] == [
+    assert [t.values for t in prepare(asked(trials=5), study=tmp_path / "b").trials()] == [
         t.values for t in study.trials()
     ]
     assert [t.values for t in study.trials()][:3] == values
-    assert prepare(_sweep(trials=3, seed=1), study=tmp_path / "c").trials()[0].values != values[0]
+    assert prepare(asked(trials=3, seed=1), study=tmp_path / "c").trials()[0].values != values[0]
     with pytest.raises(RunError, match=r"holds a study with another seed: 0 there, 1 here\. Choose another --study"):
-        prepare(_sweep(trials=3, seed=1), study=tmp_path / "a")
+        prepare(asked(trials=3, seed=1), study=tmp_path / "a")
     with pytest.raises(RunError, match="another space"):
-        prepare(_sweep(space=("start=1,2",)), study=tmp_path / "a")
+        prepare(asked(space=("start=1,2",)), study=tmp_path / "a")
 
 
 @pytest.mark.proof
 def test_the_objective_is_the_mean_over_seeds(tmp_path):
-    study, trials, _ = _worked(tmp_path / "study", trials=2, seeds=3)
+    study, trials, _ = worked(tmp_path / "study", trials=2, seeds=3)
     for trial in trials:
         results = [_alone(study, trial, seed) for seed in range(3)]
         assert trial.value == pytest.approx(np.mean([result.validation["error"] for result in results]), rel=1e-12)
@@ -87,21 +76,21 @@ def test_the_objective_is_the_mean_over_seeds(tmp_path):
 
 @pytest.mark.proof
 def test_another_objective(tmp_path):
-    study, trials, _ = _worked(tmp_path / "a", trials=2, objective="slope", direction="max")
+    study, trials, _ = worked(tmp_path / "a", trials=2, objective="slope", direction="max")
     assert study.best_of(trials).value == max(trial.value for trial in trials)
-    assert _worked(tmp_path / "b", trials=1, objective="steps")[1][0].value == 40
+    assert worked(tmp_path / "b", trials=1, objective="steps")[1][0].value == 40
     with pytest.raises(RunError, match=r"Is a lower or a higher slope better\? --direction min or max"):
-        prepare(_sweep(objective="slope"), study=tmp_path / "c")
+        prepare(asked(objective="slope"), study=tmp_path / "c")
     with pytest.raises(RunError, match="objective='eror' is not known: did you mean 'error'"):
-        prepare(_sweep(objective="eror"), study=tmp_path / "c")
+        prepare(asked(objective="eror"), study=tmp_path / "c")
     with pytest.raises(RunError, match=r"start must be at most 100, got 200\.0"):
-        prepare(_sweep(space=("start=0..200.0",)), study=tmp_path / "c")
+        prepare(asked(space=("start=0..200.0",)), study=tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
 def test_a_bad_trial_stops_nothing(tmp_path):
     """A crash is tried again and then shown as failed; what is not finite is pruned, with its reason."""
-    study, trials, told = _worked(
+    study, trials, told = worked(
         tmp_path / "study", sampler="grid", trials=None, space=("ends=nan,crash,well",), retries=2
     )
     nan, crash, well = trials
@@ -116,8 +105,35 @@ def test_a_bad_trial_stops_nothing(tmp_path):
     assert "failed" in status(study) and "ZeroDivisionError" in outcome(study)
 
 
+def test_a_trial_that_crashed_waits_with_its_reason(tmp_path):
+    study = prepare(asked(trials=2), study=tmp_path / "study")
+    (claim,) = study.claim(1)
+    claim.crashed("ZeroDivisionError: this one crashes", "")
+    crashed, other = study.trials()
+    assert (crashed.state, crashed.begun) == ("waiting", True)
+    assert (other.state, other.begun, other.reason) == ("waiting", False, "")
+    assert status(study).splitlines()[0].endswith("(to be tried again: ZeroDivisionError: this one crashes)")
+    assert status(study).splitlines()[1] == "0/2 trials, 2 waiting"
+    assert chosen(study, study.trials()) == [crashed]
+    claims = study.claim(2)
+    assert [trial.state for trial in study.trials()] == ["running"] * len(claims)
+
+
+def test_who_may_only_read_sees_how_a_study_stands(tmp_path, monkeypatch):
+    study = worked(tmp_path / "a study of #1" / "study", trials=2)[0]
+    told = status(study)
+    (study.folder / "lock").unlink()
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != study.folder and allowed(path, mode))
+    assert sweep_command(["--status", str(study.folder)]) == told
+    reader = Study(study.folder)
+    with pytest.raises(RunError, match="readonly"):
+        reader.patiently(lambda: reader.optuna.enqueue_trial({}))
+    assert not (study.folder / "lock").exists()
+
+
 def test_failed_trials_are_tried_again_when_asked(tmp_path):
-    study, trials, _ = _worked(tmp_path / "study", sampler="grid", trials=None, space=("ends=well,crash",), retries=0)
+    study, trials, _ = worked(tmp_path / "study", sampler="grid", trials=None, space=("ends=well,crash",), retries=0)
     assert [trial.state for trial in trials] == ["done", "failed"]
     assert sweep_command(["--retry", "failed", "--study", str(study.folder)]).startswith(
         "1 failed trial will be tried again"
@@ -133,7 +149,7 @@ def test_failed_trials_are_tried_again_when_asked(tmp_path):
 def test_bad_trials_are_pruned(tmp_path):
     """By the median of those before, at the first validations."""
     space = ("ends=well,bad", "start=0,0.1,0.2,0.3,0.4,0.5")
-    _, trials, _ = _worked(tmp_path / "study", sampler="grid", trials=None, space=space, pruner="median")
+    _, trials, _ = worked(tmp_path / "study", sampler="grid", trials=None, space=space, pruner="median")
     good, bad = trials[:6], trials[6:]
     assert [trial.state for trial in good[:5]] == ["done"] * 5
     assert {trial.state for trial in bad} == {"pruned"}
@@ -142,11 +158,11 @@ def test_bad_trials_are_pruned(tmp_path):
     assert max(steps) == 10
     assert not (bad[0].folder / "seed-0" / "result.json").exists()
     with pytest.raises(RunError, match="Pruning goes by validations, which do not have steps"):
-        prepare(_sweep(objective="steps", pruner="median"), study=tmp_path / "other")
+        prepare(asked(objective="steps", pruner="median"), study=tmp_path / "other")
 
 
 def test_nobody_gets_what_somebody_has(tmp_path):
-    study = prepare(_sweep(trials=6), study=tmp_path / "study")
+    study = prepare(asked(trials=6), study=tmp_path / "study")
     other = Study(study.folder)
     mine, theirs = study.claim(2), other.claim(3)
     assert [claim.number for claim in mine] == [0, 1] and [claim.number for claim in theirs] == [2, 3, 4]
@@ -158,8 +174,8 @@ def test_nobody_gets_what_somebody_has(tmp_path):
 @pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.proof)])
 def test_a_trial_that_lost_its_worker_goes_on_from_its_checkpoint(tmp_path, sampler):
     """A worker that ends without a word lets go of its locks; that is all that is known of it."""
-    undisturbed = _worked(tmp_path / "whole", trials=2, sampler=sampler)[1]
-    study = prepare(_sweep(trials=2, sampler=sampler), study=tmp_path / "study")
+    undisturbed = worked(tmp_path / "whole", trials=2, sampler=sampler)[1]
+    study = prepare(asked(trials=2, sampler=sampler), study=tmp_path / "study")
     (claim,) = study.claim(1)
 
     class KilledError(BaseException):
@@ -182,7 +198,7 @@ def test_a_trial_that_lost_its_worker_goes_on_from_its_checkpoint(tmp_path, samp
 
 
 def test_a_trial_that_was_taken_before_its_settings_were_chosen_gets_them(tmp_path):
-    study = prepare(_sweep(trials=1), study=tmp_path / "study")
+    study = prepare(asked(trials=1), study=tmp_path / "study")
     drawn = study.trials()[0].values
     assert study.optuna.ask().params == {}  # and then the process dies
     (claim,) = study.claim(1)
@@ -190,14 +206,14 @@ def test_a_trial_that_was_taken_before_its_settings_were_chosen_gets_them(tmp_pa
 
 
 def test_a_trial_whose_workers_die_again_and_again_has_failed(tmp_path):
-    study = prepare(_sweep(trials=1, retries=2), study=tmp_path / "study")
+    study = prepare(asked(trials=1, retries=2), study=tmp_path / "study")
     for _ in range(3):
         (claim,) = study.claim(1)
         claim.unlock()
     assert study.claim(1) == []
     (trial,) = study.trials()
     assert trial.state == "failed" and "Its worker ended 3 times without a word" in trial.reason
-    released = prepare(_sweep(trials=1, retries=0), study=tmp_path / "released")
+    released = prepare(asked(trials=1, retries=0), study=tmp_path / "released")
     for _ in range(4):  # stopped, and not dead: as often as you like
         (claim,) = released.claim(1)
         claim.release()
@@ -205,7 +221,7 @@ def test_a_trial_whose_workers_die_again_and_again_has_failed(tmp_path):
 
 
 def test_a_signal_leaves_everything_to_the_next_worker(tmp_path, monkeypatch):
-    study = prepare(_sweep(trials=2), study=tmp_path / "study")
+    study = prepare(asked(trials=2), study=tmp_path / "study")
 
     def stop(*_, **__):
         raise KeyboardInterrupt
@@ -224,7 +240,7 @@ def test_a_signal_leaves_everything_to_the_next_worker(tmp_path, monkeypatch):
 @pytest.mark.proof
 def test_populations_give_what_lone_runs_give(tmp_path):
     space = (RATES, "squared=True,False")
-    study, trials, told = _worked(
+    study, trials, told = worked(
         tmp_path / "study", trials=6, seeds=2, population=4, space=space, fixed=("--start", "1.5")
     )
     shapes = {trial.values["squared"] for trial in trials}
@@ -237,9 +253,23 @@ def test_populations_give_what_lone_runs_give(tmp_path):
     assert ["done" in line for line in told[:2]] == [False, False]
 
 
+@pytest.mark.parametrize("population", [1, 4])
+def test_when_the_time_is_up_all_is_left_to_the_next_worker(tmp_path, population, monkeypatch):
+    study = prepare(asked(trials=2, population=population), study=tmp_path / "study")
+    clock = iter([0.0] + [2.0] * 100)  # up after the first look
+    monkeypatch.setattr("lstm_jax.sweep.worker.time", types.SimpleNamespace(time=lambda: next(clock)))
+    told = []
+    work(study.folder, deadline=1.0, told=told.append)
+    assert told[-1] == "The sweep's time is up: what was worked on is saved."
+    monkeypatch.undo()
+    trials = study.trials()
+    assert [trial.state for trial in trials] == ["stopped"] * min(population, 2) + ["waiting"] * (population == 1)
+    assert not any(trial.reason for trial in trials)
+
+
 def test_a_population_with_bad_trials(tmp_path):
     space = ("optimizer.learning_rate=0.05,0.1,1e38",)
-    _, trials, _ = _worked(tmp_path / "study", trials=None, sampler="grid", population=8, space=space, retries=0)
+    _, trials, _ = worked(tmp_path / "study", trials=None, sampler="grid", population=8, space=space, retries=0)
     assert [trial.state for trial in trials] == ["done", "done", "pruned"]
 
 
@@ -258,7 +288,7 @@ def test_learning_rates_compile_once(tmp_path):
 
     fixed = ("--length", "6", "--steps", "4", "--cell.hidden-size", "2", "--batch-size", "2", "--evaluation-size", "8")
     question = dataclasses.replace(
-        _sweep(space=("optimizer.learning_rate=1e-3..1e-1",), trials=20), experiment="experiments.adding", fixed=fixed
+        asked(space=("optimizer.learning_rate=1e-3..1e-1",), trials=20), experiment="experiments.adding", fixed=fixed
     )
     study = prepare(question, study=tmp_path / "study")
     assert adding.__name__ == study.sweep.experiment
@@ -276,7 +306,7 @@ def test_learning_rates_compile_once(tmp_path):
 
 
 def test_a_database_that_is_away_is_waited_for_and_then_told(tmp_path, monkeypatch, capsys):
-    study = prepare(_sweep(trials=1), study=tmp_path / "study")
+    study = prepare(asked(trials=1), study=tmp_path / "study")
     monkeypatch.setattr(patience_module, "FIRST", 0.01)
     real, refusals = study.optuna.get_trials, []
 
@@ -302,7 +332,7 @@ def test_a_database_that_is_away_is_waited_for_and_then_told(tmp_path, monkeypat
 
 
 def test_a_full_disk_is_waited_for(tmp_path, monkeypatch, capsys):
-    study = prepare(_sweep(trials=1), study=tmp_path / "study")
+    study = prepare(asked(trials=1), study=tmp_path / "study")
     monkeypatch.setattr(patience_module, "FIRST", 0.01)
     left = [1, 1]
 
@@ -318,85 +348,17 @@ def test_a_full_disk_is_waited_for(tmp_path, monkeypatch, capsys):
     assert "The disk refuses (No space left on device): trying again" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("url", "sentence"),
-    [
-        ("postgresql://me:secret@host/db", "A password in --storage could be read by everybody"),
-        ("postgresql://host/db?user=me&password=secret", "A password in --storage could be read by everybody"),
-        ("mysql://host/db", "--storage takes a postgresql://USER@HOST/DATABASE"),
-    ],
-)
-def test_a_password_is_refused_where_others_could_read_it(tmp_path, url, sentence):
-    with pytest.raises(RunError) as refused:
-        prepare(_sweep(), study=tmp_path / "study", storage=url)
-    assert sentence in str(refused.value) and "secret" not in str(refused.value)
-    assert not (tmp_path / "study").exists()
-
-
-@pytest.mark.parametrize("name", ["a b", ".hidden", "a;b"])
-def test_a_study_has_a_name_of_its_own(tmp_path, name):
-    with pytest.raises(RunError, match="is no name for a study"):
-        prepare(_sweep(), study=tmp_path / name)
-
-
-def test_a_trials_folder_is_in_the_study_whatever_the_database_says(tmp_path):
-    study = prepare(_sweep(trials=1), study=tmp_path / "study")
-    study.optuna.enqueue_trial({"optimizer.learning_rate": 0.1}, user_attrs={"number": "../../elsewhere"})
-    with pytest.raises(RunError, match=r"The database names a trial '\.\./\.\./elsewhere'"):
-        study.claim(5)
-
-
 def test_more_trials_may_be_asked_for_by_somebody_else_but_not_fewer(tmp_path):
     for sampler in ("random", "tpe"):
-        study = prepare(_sweep(trials=2, sampler=sampler), study=tmp_path / sampler)
-        prepare(_sweep(trials=3, sampler=sampler), study=study.folder)
+        study = prepare(asked(trials=2, sampler=sampler), study=tmp_path / sampler)
+        prepare(asked(trials=3, sampler=sampler), study=study.folder)
         assert study.expected() == 3
-        assert prepare(_sweep(trials=1, sampler=sampler), study=study.folder).expected() == 3
+        assert prepare(asked(trials=1, sampler=sampler), study=study.folder).expected() == 3
         work(study.folder, told=[].append)
         assert [trial.state for trial in study.trials()] == ["done"] * 3
 
 
-def test_who_only_looks_makes_no_database(tmp_path):
-    study = _worked(tmp_path / "study", trials=2)[0]
-    (study.folder / "study.db").unlink()
-    with pytest.raises(
-        RunError, match=r"has lost its database study\.db: the command that began the study makes it anew"
-    ):
-        sweep_command(["--status", str(study.folder)])
-    assert not (study.folder / "study.db").exists()
-    again, trials, _ = _worked(study.folder, trials=2)
-    assert [trial.state for trial in trials] == ["done", "done"] and again.name == study.name
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["--workers", "-1"], "--workers must be at least 0, and --hours above 0."),
-        (["--hours", "0"], "--workers must be at least 0, and --hours above 0."),
-        (["--", "--seed", "3"], "The seeds of the runs are the sweep's: --seeds N"),
-        (["--", "--start", "1"], "start is varied by --space and fixed by --start: one of the two."),
-        (["--retry", "failed"], "Of which study? --retry failed --study STUDY"),
-    ],
-)
-def test_a_command_that_means_nothing_leaves_nothing_behind(tmp_path, monkeypatch, words, sentence):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(RunError) as refused:
-        sweep_command([LINE, "--space", "start=0,1", "--sampler", "grid", *words])
-    assert sentence in str(refused.value)
-    assert not (tmp_path / "sweeps").exists()
-
-
 def test_a_study_may_be_renamed(tmp_path):
-    study = _worked(tmp_path / "study", trials=2)[0]
+    study = worked(tmp_path / "study", trials=2)[0]
     moved = study.folder.rename(tmp_path / "renamed")
-    assert [trial.state for trial in prepare(_sweep(trials=2), study=moved).trials()] == ["done", "done"]
-
-
-def test_what_is_no_study_is_told(tmp_path):
-    with pytest.raises(RunError, match=r"holds no study: it has no study\.json"):
-        sweep_command(["--status", str(tmp_path)])
-    (tmp_path / "study.json").write_text("{}")
-    with pytest.raises(RunError, match=r"study\.json is damaged: KeyError 'sweep'"):
-        sweep_command(["--status", str(tmp_path)])
-    study = prepare(_sweep(trials=1), study=tmp_path / "study")
-    assert Study.find(f"sqlite:///{study.folder}/study.db").folder == study.folder
+    assert [trial.state for trial in prepare(asked(trials=2), study=moved).trials()] == ["done", "done"]

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from lstm_jax import LSTM, unroll
-from lstm_jax.data import Buckets
+from lstm_jax.data import Buckets, Examples
 from lstm_jax.train import NonFiniteError, Optimizer, RunError, train
 from lstm_jax.train.state import programs
 from tests.train.tiny import FEATURES, Config, Counter, experiment, losses
@@ -139,7 +139,7 @@ def test_sequences_in_buckets_compile_a_branch_each():
     rng, traces = np.random.default_rng(0), []
     sequences = [rng.normal(size=(steps, 3)) for steps in rng.integers(1, 30, size=50)]
     targets = np.array([sequence.sum() for sequence in sequences])
-    buckets = Buckets.of(sequences, targets, batch_size=8, count=3)
+    buckets = Buckets.of(Examples.of(sequences, targets), batch_size=8, count=3)
 
     def loss(params, batch, key):
         traces.append(batch["xs"].shape)

@@ -1,0 +1,216 @@
+"""Which class is a whole sequence of, such as a heartbeat, a word, a movement or a digit?
+
+    python -m experiments.classify_sequences --train ECG5000_TRAIN.tsv --test ECG5000_TEST.tsv
+    python -m experiments.classify_sequences
+
+Files: UCR ``.tsv``, sktime or UEA ``.ts`` with any number of channels and unequal lengths, UCI ``pendigits.tra`` and
+``.tes``; each also compressed by gzip. Of each class a fifth of the training file validates (a draw that is always the
+same): the parameters with the lowest cross entropy there are kept. The scale of each channel is that of the rest. The
+test file is scored once. Without files the series are generated: cylinder, bell, funnel; 180 to train on, 300 to test.
+
+Model: ``bidirectional`` recurrent layers, pooled over time, and a dense layer; or ``lstm-fcn``, recurrent layers beside
+convolutions.
+
+Beside it, on the whole training file: the most frequent class (majority), the nearest training series by Euclidean
+distance (nearest), and a linear map by ridge regression to one column a class (linear). Both take unequal lengths
+resampled to the longest of training. The accuracy has Wilson's 95% interval. The run folder gets ``predictions.csv``,
+``classes.csv`` (precision, recall, F1 and support of each) and ``plots/confusion.png``.
+
+Papers: Karim et al. (2018), "LSTM Fully Convolutional Networks for Time Series Classification", arXiv:1709.05206;
+Dau et al. (2018), "The UCR Time Series Archive", arXiv:1810.07758.
+"""
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from lstm_jax.cells import LSTM, AnyCell
+from lstm_jax.cli import run_experiment
+from lstm_jax.data.baselines import fit_linear
+from lstm_jax.data.cylinder_bell_funnel import cylinder_bell_funnel
+from lstm_jax.data.examples import Examples
+from lstm_jax.data.labelled import LabelledSequences, number_classes, read_sequences
+from lstm_jax.metrics.classification import class_report, confusion_matrix, wilson_interval
+from lstm_jax.models.classifier import SequenceClassifier
+from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
+from lstm_jax.models.lstm_fcn import LSTMFCN
+from lstm_jax.models.pooling import Pooling
+from lstm_jax.options import positive
+from lstm_jax.report.confusion import confusion_picture
+from lstm_jax.train import Experiment, Optimizer, predict, supervised_experiment
+from lstm_jax.wrappers import Bidirectional
+
+VALIDATION = 0.2
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Config:
+    """Classes of whole sequences."""
+
+    train: str = ""
+    """The file to train and validate on; empty: generated series."""
+    test: str = ""
+    """The file to test on."""
+    model: Literal["bidirectional", "lstm-fcn"] = "bidirectional"
+    """Recurrent layers in both directions, or recurrent layers beside convolutions."""
+    cell: AnyCell = LSTM(64)
+    """The recurrent layer."""
+    layers: int = 1
+    """Recurrent layers, one on top of the other."""
+    filters: tuple[int, int, int] = (128, 256, 128)
+    """Filters of the convolutions, which see 8, 5 and 3 steps; lstm-fcn only."""
+    pooling: Pooling = "mean"
+    """How the outputs at all steps become one; bidirectional only."""
+    dropout: float = 0.5
+    """Rate on the recurrent layers' outputs."""
+    noise: float = 0.0
+    """Standard deviation of the noise on training inputs, in units of each channel's own."""
+    optimizer: Optimizer = Optimizer(learning_rate=2e-3, weight_decay=1e-2)
+    batch_size: int = 32
+    """Sequences in a training step."""
+    steps: int = 1000
+    """Optimiser steps at most."""
+    patience: int = 10
+    """Validations, 50 steps apart, without a better score that end the training."""
+
+
+def build(config: Config) -> Experiment:
+    """The experiment for these settings."""
+    for setting in ("layers", "batch_size", "patience"):
+        positive(setting, getattr(config, setting))
+    if bool(config.train) != bool(config.test):
+        raise ValueError("Give both files, --train and --test, or neither for generated series.")
+    if config.train:
+        files = read_sequences(config.train), read_sequences(config.test)
+    else:
+        files = cylinder_bell_funnel(180, seed=0), cylinder_bell_funnel(300, seed=1)
+    classes, targets = number_classes(*files)
+    known, test = (Examples.of(file.sequences, answers) for file, answers in zip(files, targets, strict=True))
+    scaled = _standardizer(known.split(VALIDATION, stratified=True)[0])
+    known, test = scaled(known), scaled(test)
+    train, validation = known.split(VALIDATION, stratified=True)
+    model = _model(config, len(classes))
+
+    def with_noise(xs: jax.Array, key: jax.Array) -> jax.Array:
+        return xs + config.noise * jax.random.normal(key, xs.shape)
+
+    def predicted(params: Any) -> tuple[np.ndarray, np.ndarray]:
+        logits = predict(model, params, test)
+        return np.argmax(logits, axis=-1), confusion_matrix(test.targets, np.argmax(logits, axis=-1), len(classes))
+
+    def scores(params: Any) -> dict[str, float]:
+        _, confusion = predicted(params)
+        low, high = wilson_interval(int(np.trace(confusion)), len(test))
+        simple = {f"accuracy_{name}": float(np.mean(found == test.targets)) for name, found in simple_ones.items()}
+        return {"accuracy_low": low, "accuracy_high": high, "macro_f1": class_report(confusion).macro_f1, **simple}
+
+    def report(params: Any, folder: Path) -> None:
+        found, confusion = predicted(params)
+        names = np.array(classes)
+        columns = {"class": found, **simple_ones}
+        rows = zip(files[1].lines, names[test.targets], *(names[column] for column in columns.values()), strict=True)
+        _write(folder / "predictions.csv", ["line", "truth", *columns], rows)
+        about = class_report(confusion)
+        numbers = (about.precision, about.recall, about.f1, about.support)
+        rows = ([name, *(f"{value:.6g}" for value in values)] for name, *values in zip(classes, *numbers, strict=True))
+        _write(folder / "classes.csv", ["class", "precision", "recall", "f1", "support"], rows)
+        right = np.trace(confusion) / len(test)
+        confusion_picture(folder / "plots" / "confusion.png", confusion, classes, f"test accuracy {right:.1%}")
+
+    simple_ones = _simple_answers(known, test, len(classes))
+    frequencies = np.bincount(known.targets) / len(known)
+    return supervised_experiment(
+        model,
+        name="classify_sequences",
+        config=config,
+        train=train,
+        validation=validation,
+        test=test,
+        loss=CROSS_ENTROPY,
+        scores=(ACCURACY,),
+        augment=with_noise if config.noise else None,
+        optimizer=config.optimizer,
+        batch_size=config.batch_size,
+        steps=config.steps,
+        patience=config.patience,
+        baseline=float(-np.mean(np.log(frequencies[test.targets]))),
+        scores_on_host=scores,
+        report=report,
+        notes=_notes(files, train, classes),
+        fingerprint=_fingerprint(known, test),
+    )
+
+
+def _model(config: Config, classes: int) -> SequenceClassifier | LSTMFCN:
+    if config.model == "lstm-fcn":
+        cells = (config.cell,) * config.layers
+        return LSTMFCN(cells=cells, classes=classes, filters=config.filters, dropout=config.dropout)
+    cells = (Bidirectional(config.cell, config.cell),) * config.layers
+    return SequenceClassifier(cells=cells, classes=classes, pooling=config.pooling, dropout=config.dropout)
+
+
+def _standardizer(train: Examples) -> Any:
+    """What shifts and scales each channel to mean 0 and standard deviation 1 over all steps of ``train``."""
+    steps = np.concatenate(train.sequences()).astype(np.float64)
+    mean, std = steps.mean(axis=0), steps.std(axis=0)
+    std = np.where(std > 1e-6 * np.abs(mean), std, 1.0)  # a constant channel stays at 0
+    return lambda examples: Examples.of([(one - mean) / std for one in examples.sequences()], examples.targets)
+
+
+def _simple_answers(train: Examples, test: Examples, classes: int) -> dict[str, np.ndarray]:
+    """What needs no network: classes ``[N]`` of the test sequences, by name."""
+    steps = int(train.lengths.max())
+    ours, theirs = _resampled(train, steps), _resampled(test, steps)
+    # |a - b|^2 = |b|^2 - 2 a.b + |a|^2, of which the last is the same for all b.
+    nearest = np.argmin((ours**2).sum(axis=1) - 2 * theirs @ ours.T, axis=1)
+    linear = fit_linear(ours.T, np.eye(classes)[train.targets], ridge=1.0)
+    return {
+        "majority": np.full(len(test), np.argmax(np.bincount(train.targets))),
+        "nearest": train.targets[nearest],
+        "linear": np.argmax(linear(theirs.T), axis=1),
+    }
+
+
+def _resampled(examples: Examples, steps: int) -> np.ndarray:
+    """Each sequence interpolated at ``steps`` even times from its first to its last step, ``[N, steps * D]``."""
+    rows = []
+    for one in examples.sequences():
+        times = np.linspace(0, len(one) - 1, steps)
+        rows.append(np.concatenate([np.interp(times, np.arange(len(one)), channel) for channel in one.T]))
+    return np.array(rows)
+
+
+def _notes(files: tuple[LabelledSequences, ...], train: Examples, classes: tuple[str, ...]) -> tuple[str, ...]:
+    gaps = [
+        f"{file.path}: {file.missing} missing values are filled with the value before."
+        for file in files
+        if file.missing
+    ]
+    counts = np.bincount(train.targets, minlength=len(classes))
+    rare = ", ".join(f"{name!r} ({count})" for name, count in zip(classes, counts, strict=True) if count < FEW)
+    return (*gaps, *([f"Few training sequences are of the class {rare}."] if rare else []))
+
+
+def _fingerprint(*parts: Examples) -> str:
+    hashed = hashlib.sha256()
+    for part in parts:
+        for array in (part.xs, part.lengths, part.targets):
+            hashed.update(array.tobytes())
+    return hashed.hexdigest()[:16]
+
+
+def _write(path: Path, header: list[str], rows: Any) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    run_experiment(Config, build, name="classify_sequences")

@@ -1,0 +1,247 @@
+"""How well does a recurrent network tell what comes next in a text?
+
+    python -m experiments.language_model --path FILE
+    python -m experiments.language_model --path FILE --tokens words --embedding-size 200 --hidden-size 200 --tied
+    python -m experiments.language_model
+    python -m experiments.generate_text runs/language_model/... --prompt "ROMEO:"
+
+The text is cut in order: the first 85% train, the next 5% validate (the best parameters are kept), the last 10% test,
+once. It is read as characters, words or byte-level subwords; their vocabulary is that of the training part. In training
+the text is ``batch_size`` rows, read side by side in windows of ``window`` tokens; the recurrent state goes from window
+to window, the gradient does not (truncated backpropagation). Validation and test score every token once, after at least
+``warmup`` others. Without a file the text is made up by a small grammar.
+
+Model: embedding, LSTM layers, a dense layer, perhaps tied to the embedding. The recipe of Merity et al. is
+``--weight-drop``, ``--dropout`` and ``--layer-dropout`` (one mask a window), ``--tied``, and ``--optimizer.name sgd
+--optimizer.average-after 5``.
+
+Scores: ``nats`` a token, ``perplexity``, ``bits_per_character`` (all tokens' bits over all characters). Beside it: the
+frequencies of the training tokens (unigram), and an interpolated n-gram model of up to six of them (Witten-Bell).
+The run folder gets ``predictions.csv`` (each test token, how likely it was, what was likeliest), ``sample.txt``,
+``tokens.json``, ``activation.html``: test text coloured by single cells; and ``plots/activation.png``.
+
+Papers: Merity, Keskar & Socher (2018), "Regularizing and Optimizing LSTM Language Models" (AWD-LSTM); Karpathy, Johnson
+& Fei-Fei (2016), "Visualizing and Understanding Recurrent Networks" (the coloured page).
+"""
+
+import csv
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from lstm_jax.cell import Cell
+from lstm_jax.cells import LSTM
+from lstm_jax.cli import run_experiment
+from lstm_jax.data import DataError
+from lstm_jax.data.generated_text import generated_text
+from lstm_jax.data.streams import Scored, Streams
+from lstm_jax.data.text import read_text
+from lstm_jax.data.tokens import Characters, Subwords, Words
+from lstm_jax.metrics.ngram import witten_bell
+from lstm_jax.models.generation import generate
+from lstm_jax.models.language_model import LanguageModel, memory
+from lstm_jax.options import one_of, positive, rate
+from lstm_jax.report.activation import Unit, draw_activation, slow_units, write_activation
+from lstm_jax.train import Experiment, Optimizer
+from lstm_jax.wrappers import VariationalDropout, WeightDrop
+
+FRACTIONS = 0.85, 0.9
+"""Where training and validation end."""
+TEST_ROWS, WINDOW, WARMUP = 64, 128, 512
+"""How validation and test are read."""
+NGRAM = 6
+SHOWN, UNITS = 1500, 6
+"""Tokens and units of the coloured page."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A language model of one text."""
+
+    path: str = ""
+    """A UTF-8 text file; empty: the generated text."""
+    tokens: Literal["characters", "subwords", "words"] = "characters"
+    """What is predicted."""
+    vocabulary_size: int = 2000
+    """How many subwords, or words at most, the rarer ones being <unk>."""
+    hidden_size: int = 256
+    """Units of each layer."""
+    layers: int = 2
+    """LSTM layers."""
+    embedding_size: int = 64
+    """Numbers that stand for a token; with tied weights also the units of the last layer."""
+    tied: bool = False
+    """Whether the output's weights are the embedding's."""
+    dropout: float = 0.2
+    """Rate on embeddings and outputs, one mask a window."""
+    layer_dropout: float = 0.2
+    """Rate between layers, one mask a window."""
+    weight_drop: float = 0.0
+    """Rate on the recurrent weights."""
+    batch_size: int = 32
+    """Rows read side by side."""
+    window: int = 100
+    """Tokens through which the gradient flows back."""
+    optimizer: Optimizer = Optimizer(learning_rate=2e-3, schedule="cosine")
+    steps: int = 2000
+    """Optimiser steps."""
+    evaluate_every: int = 200
+    """Steps between two validations."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text as tokens, and where its parts begin."""
+
+    tokens: Characters | Subwords | Words
+    ids: np.ndarray
+    validation: int
+    test: int
+    characters: int
+    """Of the test part."""
+
+
+def build(config: Config) -> Experiment:
+    """The experiment for these settings."""
+    for setting in ("hidden_size", "layers", "evaluate_every"):
+        positive(setting, getattr(config, setting))
+    for setting in ("dropout", "layer_dropout", "weight_drop"):
+        rate(setting, getattr(config, setting))
+    text = text_of(config)
+    ids, size = text.ids, text.tokens.size
+    streams = Streams(ids[: text.validation], config.batch_size, config.window)
+    validation, test = (
+        Scored.of(ids, start, stop, rows=TEST_ROWS, window=WINDOW, warmup=WARMUP)
+        for start, stop in ((text.validation, text.test), (text.test, len(ids)))
+    )
+    model = language_model(config, size)
+    per_character = (len(ids) - text.test) / text.characters / np.log(2)
+    training = ids[: text.validation]
+    unigram, ngram = (witten_bell(training, ids, text.test, size, order) for order in (1, NGRAM))
+
+    def loss(params: Any, batch: Any, key: jax.Array, state: Any) -> tuple[jax.Array, dict[str, jax.Array], Any]:
+        fresh = model.initial_state(params, config.batch_size)
+        state = jax.tree.map(lambda new, old: jnp.where(batch["first"], new, old), fresh, state)
+        logits, state = model.apply(params, batch["inputs"], state, rngs={"dropout": key})
+        return optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"]).mean(), {}, state
+
+    def scores(params: Any, scored: Scored) -> dict[str, Any]:
+        def window(state: Any, part: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
+            logits, state = model.apply(params, part[0], state)
+            nats = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(part[1], 0))
+            return state, jnp.sum(jnp.where(part[1] >= 0, nats, 0.0))
+
+        start = model.initial_state(params, scored.inputs.shape[2])
+        _, sums = jax.lax.scan(window, start, (jnp.asarray(scored.inputs), jnp.asarray(scored.targets)))
+        return {"nats": (nats := jnp.sum(sums) / int((scored.targets >= 0).sum())), "perplexity": jnp.exp(nats)}
+
+    def tested(params: Any, key: jax.Array) -> dict[str, Any]:
+        found = scores(params, test)
+        beside = {"nats_unigram": jnp.float32(unigram), "nats_ngram": jnp.float32(ngram)}
+        return {**found, "bits_per_character": found["nats"] * per_character, **beside}
+
+    def report(params: Any, folder: Path) -> None:
+        (folder / "tokens.json").write_text(json.dumps(text.tokens.to_json(), ensure_ascii=False), encoding="utf-8")
+        _write_predictions(folder / "predictions.csv", model, params, text, test)
+        prompt = ids[text.test : text.test + 50]
+        pieces = "".join(generate(model, params, text.tokens, prompt, length=1000, temperature=0.8, seed=0))
+        (folder / "sample.txt").write_text(pieces, encoding="utf-8")
+        _show_memory(folder, model, params, text)
+
+    return Experiment(
+        name="language_model",
+        init=lambda key: model.init(key, jnp.zeros((1, 1), jnp.int32)),
+        batch=streams.batch,
+        loss=loss,
+        carry=lambda params: model.initial_state(params, config.batch_size),
+        evaluate=lambda params, key: scores(params, validation),
+        test=tested,
+        optimizer=config.optimizer,
+        steps=config.steps,
+        batch_size=config.batch_size,
+        metric="nats",
+        baseline=witten_bell(training, ids[: text.test], text.validation, size, NGRAM),
+        evaluate_every=config.evaluate_every,
+        report=report,
+        notes=(
+            f"{len(ids)} {config.tokens}, {size - 1} kinds of them in the training part; an epoch is "
+            f"{streams.steps_per_epoch} steps.",
+        ),
+        fingerprint=hashlib.sha256(ids.tobytes()).hexdigest()[:16],
+        config=config,
+    )
+
+
+def text_of(config: Config) -> Text:
+    """The text cut into parts at a character, then each part into tokens of the training part's vocabulary."""
+    one_of("tokens", config.tokens, ("characters", "subwords", "words"))
+    whole = read_text(config.path) if config.path else generated_text()
+    cuts = [0, *(round(len(whole) * fraction) for fraction in FRACTIONS), len(whole)]
+    parts = [whole[start:stop] for start, stop in itertools.pairwise(cuts)]
+    if config.tokens == "characters":
+        tokens = Characters.of(parts[0])
+    elif config.tokens == "subwords":
+        tokens = Subwords.of(parts[0], config.vocabulary_size)
+    else:
+        tokens = Words.of(parts[0], positive("vocabulary_size", config.vocabulary_size))
+    ids = [tokens.encode(part) for part in parts]
+    if min(map(len, ids)) < 2:
+        raise DataError(f"{config.path} has {len(whole)} characters, too few to train on, validate and test.")
+    test = len(ids[0]) + len(ids[1])
+    return Text(tokens, np.concatenate(ids), len(ids[0]), test, len(parts[2]))
+
+
+def language_model(config: Config, vocabulary: int) -> LanguageModel:
+    """The model for these settings."""
+    cells: list[Cell] = []
+    for layer in range(config.layers):
+        last = layer == config.layers - 1
+        cell: Cell = LSTM(config.embedding_size if config.tied and last else config.hidden_size)
+        cell = WeightDrop(cell, config.weight_drop) if config.weight_drop else cell
+        cells.append(VariationalDropout(cell, inputs=config.layer_dropout) if config.layer_dropout and layer else cell)
+    return LanguageModel(vocabulary, tuple(cells), config.embedding_size, config.tied, config.dropout)
+
+
+def _write_predictions(path: Path, model: LanguageModel, params: Any, text: Text, scored: Scored) -> None:
+    """Each test token in order: how likely it was, and what was likeliest."""
+
+    def window(state: Any, part: tuple[jax.Array, jax.Array]) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+        logits, state = model.apply(params, part[0], state)
+        nats = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(part[1], 0))
+        return state, (nats, jnp.argmax(logits, axis=-1))
+
+    inputs, targets = jnp.asarray(scored.inputs), jnp.asarray(scored.targets)
+    start = model.initial_state(params, inputs.shape[2])
+    nats, likeliest = (np.asarray(one) for one in jax.jit(lambda: jax.lax.scan(window, start, (inputs, targets))[1])())
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["token", "nats", "likeliest"])
+        # [W, T, R] in the order of the text: a row after the other.
+        flat = [one.transpose(2, 0, 1).ravel() for one in (scored.targets, nats, likeliest)]
+        for target, value, guess in zip(*(one[flat[0] >= 0] for one in flat), strict=True):
+            writer.writerow([text.tokens.token(int(target)), f"{value:.5g}", text.tokens.token(int(guess))])
+
+
+def _show_memory(folder: Path, model: LanguageModel, params: Any, text: Text) -> None:
+    """The beginning of the test text, coloured by the slowest units of the last layer."""
+    shown = text.ids[text.test : text.test + SHOWN]
+    values = np.asarray(memory(model, params, text.ids[max(0, text.test - WARMUP) : text.test + SHOWN])[-1])
+    values = values[-len(shown) :]
+    space = " " if isinstance(text.tokens, Words) else ""
+    pieces = [text.tokens.token(int(one)) + space for one in shown]
+    units = [Unit(f"unit {unit} of the last layer", pieces, values[:, unit]) for unit in slow_units(values, UNITS)]
+    title = "What single units of the language model remember"
+    write_activation(folder / "activation.html", title, units)
+    draw_activation(folder / "plots" / "activation.png", title, units[0])
+
+
+if __name__ == "__main__":
+    run_experiment(Config, build, name="language_model")

@@ -1,0 +1,1 @@
+"""Scores of forecasts, classes and alarms, in NumPy: one kind a file."""

@@ -1,0 +1,45 @@
+"""The class of a whole sequence."""
+
+import jax
+from flax import linen as nn
+
+from lstm_jax.models.encoder import SequenceModel
+from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
+from lstm_jax.models.pooling import Pool, Pooling
+from lstm_jax.options import positive
+
+
+class SequenceClassifier(SequenceModel):
+    """Recurrent layers over a sequence, pooled over time, then a dense layer to logits.
+
+    ``SequenceClassifier(classes=3).init(key, xs)`` gives the variables, ``.apply(variables, xs)`` the logits
+    ``[*batch, classes]`` for ``xs [T, *batch, D]``.
+    """
+
+    LOSS = CROSS_ENTROPY
+    SCORES = (ACCURACY,)
+    EVERY_STEP = False
+
+    classes: int = 2
+    """How many classes there are."""
+    pooling: Pooling = "last"
+    """How the outputs at all steps become one: see `lstm_jax.models.pooling.Pool`."""
+
+    @nn.compact
+    def __call__(self, xs: jax.Array, *, lengths: jax.Array | None = None) -> jax.Array:
+        """Answer for each sequence.
+
+        Args:
+            xs: inputs ``[T, *batch, D]``, time first; tokens ``[T, *batch]``.
+            lengths: ``[*batch]``, how many steps of each row count; without it, all T. A row of length 0 is answered
+                from the zero output.
+
+        Returns:
+            Logits ``[*batch, classes]``.
+
+        Raises:
+            ValueError: there is no cell, ``classes`` is no whole number of at least 1, or the inputs are no tokens.
+        """
+        positive("classes", self.classes)
+        ys = self.encode(self.embed(xs), lengths)
+        return nn.Dense(self.classes)(Pool(self.pooling)(ys, lengths))

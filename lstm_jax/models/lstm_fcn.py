@@ -1,0 +1,77 @@
+"""LSTM-FCN: a recurrent and a convolutional view of a series, side by side.
+
+Karim, Majumdar, Darabi & Chen 2018, "LSTM Fully Convolutional Networks for Time Series Classification"
+(arXiv:1709.05206), figure 1; for several channels Karim et al. 2019, "Multivariate LSTM-FCNs" (arXiv:1801.04503).
+
+Deviations: the cells read the series step by step (the paper's dimension shuffle hands an LSTM the whole series as one
+step, which fixes its length); layer normalisation over the filters at each step, not batch normalisation, whose running
+statistics are no pure function of the parameters; no squeeze and excite. A sequence that ends early is answered as if
+it had been cut there: behind its end each convolution sees the zeros that it sees behind any sequence.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from lstm_jax.cell import Cell
+from lstm_jax.cells.lstm import LSTM
+from lstm_jax.models.encoder import SequenceModel
+from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
+from lstm_jax.models.pooling import Pool
+from lstm_jax.options import positive
+
+
+class LSTMFCN(SequenceModel):
+    """Class of a sequence from recurrent layers (their last output, dropped out) and convolutions (their mean).
+
+    ``LSTMFCN(classes=3).init(key, xs)`` gives the variables, ``.apply(variables, xs)`` the logits ``[*batch, classes]``
+    for ``xs [T, *batch, D]``.
+    """
+
+    LOSS = CROSS_ENTROPY
+    SCORES = (ACCURACY,)
+    EVERY_STEP = False
+
+    cells: tuple[Cell, ...] = (LSTM(8),)
+    """The recurrent layers, the first one first."""
+    classes: int = 2
+    """How many classes there are."""
+    filters: tuple[int, ...] = (128, 256, 128)
+    """Filters of each convolution, the first one first."""
+    kernels: tuple[int, ...] = (8, 5, 3)
+    """Steps that each convolution sees."""
+    dropout: float = 0.8
+    """Rate on embedded tokens, and on the outputs of the recurrent layers; the paper's."""
+
+    @nn.compact
+    def __call__(self, xs: jax.Array, *, lengths: jax.Array | None = None) -> jax.Array:
+        """Logits for each sequence.
+
+        Args:
+            xs: inputs ``[T, *batch, D]``, time first.
+            lengths: ``[*batch]``, how many steps of each row count; without it, all T.
+
+        Returns:
+            ``[*batch, classes]``.
+
+        Raises:
+            ValueError: there is no cell, ``classes`` is no whole number of at least 1, or not a kernel for each of
+                ``filters``.
+        """
+        positive("classes", self.classes)
+        if len(self.filters) != len(self.kernels):
+            raise ValueError(
+                f"There must be a kernel for each of the {len(self.filters)} filters; kernels={self.kernels}."
+            )
+        xs = self.embed(xs)
+        recurrent = Pool("last")(self.encode(xs, lengths), lengths)
+        inside = jnp.array(True)
+        if lengths is not None:
+            inside = (jnp.arange(len(xs)).reshape(-1, *(1,) * lengths.ndim) < lengths)[..., None]
+        ys = jnp.where(inside, xs, 0)  # padding may hold anything, NaN too
+        for number, (filters, kernel) in enumerate(zip(self.filters, self.kernels, strict=True)):
+            convolution = nn.Conv(filters, (kernel,), name=f"conv_{number}")
+            ys = jnp.moveaxis(convolution(jnp.moveaxis(ys, 0, -2)), -2, 0)
+            ys = jnp.where(inside, nn.relu(nn.LayerNorm(name=f"norm_{number}")(ys)), 0)
+        convolved = Pool("mean")(ys, lengths)
+        return nn.Dense(self.classes)(jnp.concatenate([recurrent, convolved], axis=-1))

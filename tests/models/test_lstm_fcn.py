@@ -1,0 +1,110 @@
+"""LSTM-FCN: against a definition written out in NumPy, and rows that end early."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lstm_jax import LSTM, Bidirectional, unroll
+from lstm_jax.models.lstm_fcn import LSTMFCN
+
+CELLS = {"lstm": (LSTM(3),), "both-ways": (Bidirectional(LSTM(3), LSTM(2)),)}
+
+
+def _case(cells="lstm", **settings) -> tuple[Any, jax.Array, Any]:
+    model = LSTMFCN(cells=CELLS[cells], classes=3, filters=(4, 5), kernels=(4, 3), **settings)
+    xs = jax.random.normal(jax.random.key(0), (9, 4, 2))
+    variables = model.init(jax.random.key(1), xs)
+    # Biases and scales that are not 0 and 1.
+    leaves, shape = jax.tree.flatten(variables)
+    keys = jax.random.split(jax.random.key(2), len(leaves))
+    noisy = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    return model, xs, jax.tree.unflatten(shape, noisy)
+
+
+def _by_hand(params, cells, xs):
+    """Logits ``[classes]`` of one sequence ``[T, D]``: every sum written out."""
+    p = jax.tree.map(np.asarray, {name: value for name, value in params.items() if name != "Recurrent_0"})
+    ys = np.asarray(xs, np.float64)
+    for number in range(2):
+        kernel, bias = p[f"conv_{number}"]["kernel"], p[f"conv_{number}"]["bias"]
+        size, new = len(kernel), np.zeros((len(ys), kernel.shape[-1]))
+        for t in range(len(ys)):
+            for k in range(size):
+                at = t + k - (size - 1) // 2
+                if 0 <= at < len(ys):
+                    new[t] += ys[at] @ kernel[k]
+            new[t] += bias
+            mean, var = new[t].mean(), new[t].var()
+            normal = (new[t] - mean) / np.sqrt(var + 1e-6)
+            new[t] = np.maximum(normal * p[f"norm_{number}"]["scale"] + p[f"norm_{number}"]["bias"], 0)
+        ys = new
+    outputs, _ = unroll(cells[0], params["Recurrent_0"]["cell"], jnp.asarray(xs)[:, None])
+    both = np.concatenate([np.asarray(outputs[-1, 0]), ys.mean(axis=0)])
+    return both @ p["Dense_0"]["kernel"] + p["Dense_0"]["bias"]
+
+
+@pytest.mark.parametrize("cells", CELLS)
+def test_is_what_the_paper_draws(cells):
+    model, xs, variables = _case(cells)
+    answers = model.apply(variables, xs)
+    assert answers.shape == (4, 3)
+    for row in range(4):
+        expected = _by_hand(variables["params"], CELLS[cells], xs[:, row])
+        np.testing.assert_allclose(answers[row], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cells", CELLS)
+def test_a_row_with_a_length_is_answered_as_if_cut_there(cells):
+    model, xs, variables = _case(cells)
+    lengths = jnp.array([9, 3, 1, 6])
+    garbage = jnp.where(jnp.arange(9)[:, None] < lengths, 0, jnp.nan)
+    answers = model.apply(variables, xs + garbage[..., None], lengths=lengths)
+    for row, length in enumerate(map(int, lengths)):
+        alone = model.apply(variables, xs[:length, row : row + 1])
+        np.testing.assert_allclose(answers[row], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_what_lies_past_an_end_has_no_gradient():
+    model, xs, variables = _case()
+    lengths = jnp.array([9, 3, 1, 6])
+
+    def total(xs):
+        return model.apply(variables, xs, lengths=lengths).sum()
+
+    slopes = jax.grad(total)(jnp.where((jnp.arange(9)[:, None] < lengths)[..., None], xs, jnp.nan))
+    np.testing.assert_array_equal(slopes[3:, 1], 0)
+    assert np.isfinite(slopes).all()
+    assert np.all(np.asarray(slopes[:3, 1] != 0))
+
+
+def test_dropout_is_on_with_a_key_and_spares_the_convolutions():
+    model, xs, variables = _case(dropout=0.5)
+    draws = [model.apply(variables, xs, rngs={"dropout": jax.random.key(seed)}) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert np.any(np.asarray(draws[0] != draws[2]))
+    everything, _, _ = _case(dropout=1.0)
+    dropped = everything.apply(variables, xs, rngs={"dropout": jax.random.key(0)})
+    params = variables["params"]
+    without = {**params, "Dense_0": {**params["Dense_0"], "kernel": params["Dense_0"]["kernel"].at[:3].set(0)}}
+    np.testing.assert_allclose(dropped, model.apply({"params": without}, xs), rtol=1e-4, atol=1e-5)
+
+
+def test_works_without_a_batch_axis():
+    model, xs, variables = _case()
+    np.testing.assert_allclose(model.apply(variables, xs[:, 0]), model.apply(variables, xs)[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"classes": 0}, "classes must be a whole number of at least 1, got 0"),
+        ({"cells": ()}, r"needs at least one cell; got cells=\(\)"),
+        ({"kernels": (3,)}, r"There must be a kernel for each of the 3 filters; kernels=\(3,\)"),
+    ],
+)
+def test_what_means_nothing_is_refused(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        LSTMFCN(**settings).init(jax.random.key(0), jnp.zeros((2, 1, 1)))

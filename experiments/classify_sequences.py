@@ -4,9 +4,10 @@
     python -m experiments.classify_sequences
 
 Files: UCR ``.tsv``, sktime or UEA ``.ts`` with any number of channels and unequal lengths, UCI ``pendigits.tra`` and
-``.tes``; each also compressed by gzip. Of each class a fifth of the training file validates (a draw that is always the
-same): the parameters with the lowest cross entropy there are kept. The scale of each channel is that of the rest. The
-test file is scored once. Without files the series are generated: cylinder, bell, funnel; 180 to train on, 300 to test.
+``.tes``; each also compressed by gzip. Of each class a fifth of the training file validates (``--validation``; a draw
+that is always the same): the parameters with the lowest cross entropy there are kept. The scale of each channel is that
+of the rest. The test file is scored once. Without files the series are generated: cylinder, bell, funnel; 180 to train
+on, 300 to test.
 
 Model: ``bidirectional`` recurrent layers, pooled over time, and a dense layer; or ``lstm-fcn``, recurrent layers beside
 convolutions.
@@ -20,8 +21,6 @@ Papers: Karim et al. (2018), "LSTM Fully Convolutional Networks for Time Series 
 Dau et al. (2018), "The UCR Time Series Archive", arXiv:1810.07758.
 """
 
-import csv
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,12 +39,12 @@ from lstm_jax.models.classifier import SequenceClassifier
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
 from lstm_jax.models.lstm_fcn import LSTMFCN
 from lstm_jax.models.pooling import Pooling
-from lstm_jax.options import positive
+from lstm_jax.options import positive, rate
 from lstm_jax.report.confusion import confusion_picture
+from lstm_jax.report.rows import write_rows
 from lstm_jax.train import Experiment, Optimizer, predict, supervised_experiment
 from lstm_jax.wrappers import Bidirectional
 
-VALIDATION = 0.2
 FEW = 5
 
 
@@ -69,6 +68,9 @@ class Config:
     """How the outputs at all steps become one; bidirectional only."""
     dropout: float = 0.5
     """Rate on the recurrent layers' outputs."""
+    validation: float = 0.2
+    """Share of each class in the training file that is kept to choose the best parameters; 0: nothing is kept, and
+    ``steps`` is the number of steps (for small files, once the settings are chosen by cross-validation)."""
     noise: float = 0.0
     """Standard deviation of the noise on training inputs, in units of each channel's own."""
     optimizer: Optimizer = Optimizer(learning_rate=2e-3, weight_decay=1e-2)
@@ -84,6 +86,9 @@ def build(config: Config) -> Experiment:
     """The experiment for these settings."""
     for setting in ("layers", "batch_size", "patience"):
         positive(setting, getattr(config, setting))
+    rate("validation", config.validation)
+    if not config.noise >= 0:
+        raise ValueError(f"noise must be at least 0, got {config.noise}.")
     if bool(config.train) != bool(config.test):
         raise ValueError("Give both files, --train and --test, or neither for generated series.")
     if config.train:
@@ -92,9 +97,10 @@ def build(config: Config) -> Experiment:
         files = cylinder_bell_funnel(180, seed=0), cylinder_bell_funnel(300, seed=1)
     classes, targets = number_classes(*files)
     known, test = (Examples.of(file.sequences, answers) for file, answers in zip(files, targets, strict=True))
-    scaled = _standardizer(known.split(VALIDATION, stratified=True)[0])
+    train, _ = _parts(known, config.validation)
+    scaled = _standardizer(train)
     known, test = scaled(known), scaled(test)
-    train, validation = known.split(VALIDATION, stratified=True)
+    train, validation = _parts(known, config.validation)
     model = _model(config, len(classes))
 
     def with_noise(xs: jax.Array, key: jax.Array) -> jax.Array:
@@ -115,11 +121,11 @@ def build(config: Config) -> Experiment:
         names = np.array(classes)
         columns = {"class": found, **simple_ones}
         rows = zip(files[1].lines, names[test.targets], *(names[column] for column in columns.values()), strict=True)
-        _write(folder / "predictions.csv", ["line", "truth", *columns], rows)
+        write_rows(folder / "predictions.csv", ["line", "truth", *columns], rows)
         about = class_report(confusion)
         numbers = (about.precision, about.recall, about.f1, about.support)
         rows = ([name, *(f"{value:.6g}" for value in values)] for name, *values in zip(classes, *numbers, strict=True))
-        _write(folder / "classes.csv", ["class", "precision", "recall", "f1", "support"], rows)
+        write_rows(folder / "classes.csv", ["class", "precision", "recall", "f1", "support"], rows)
         right = np.trace(confusion) / len(test)
         confusion_picture(folder / "plots" / "confusion.png", confusion, classes, f"test accuracy {right:.1%}")
 
@@ -138,13 +144,16 @@ def build(config: Config) -> Experiment:
         optimizer=config.optimizer,
         batch_size=config.batch_size,
         steps=config.steps,
-        patience=config.patience,
+        patience=config.patience if config.validation else None,
         baseline=float(-np.mean(np.log(frequencies[test.targets]))),
         scores_on_host=scores,
         report=report,
         notes=_notes(files, train, classes),
-        fingerprint=_fingerprint(known, test),
     )
+
+
+def _parts(known: Examples, validation: float) -> tuple[Examples, Examples]:
+    return known.split(validation, stratified=True) if validation else (known, known)
 
 
 def _model(config: Config, classes: int) -> SequenceClassifier | LSTMFCN:
@@ -195,21 +204,6 @@ def _notes(files: tuple[LabelledSequences, ...], train: Examples, classes: tuple
     counts = np.bincount(train.targets, minlength=len(classes))
     rare = ", ".join(f"{name!r} ({count})" for name, count in zip(classes, counts, strict=True) if count < FEW)
     return (*gaps, *([f"Few training sequences are of the class {rare}."] if rare else []))
-
-
-def _fingerprint(*parts: Examples) -> str:
-    hashed = hashlib.sha256()
-    for part in parts:
-        for array in (part.xs, part.lengths, part.targets):
-            hashed.update(array.tobytes())
-    return hashed.hexdigest()[:16]
-
-
-def _write(path: Path, header: list[str], rows: Any) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,6 @@ Kim (2014), "Convolutional Neural Networks for Sentence Classification": 76.1% w
 them (m).
 """
 
-import csv
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +48,7 @@ from lstm_jax.models.pooling import Pooling
 from lstm_jax.options import positive, rate
 from lstm_jax.report.attention import Attended, draw_attention, write_attention
 from lstm_jax.report.confusion import confusion_picture
+from lstm_jax.report.rows import write_rows
 from lstm_jax.train import Experiment, Optimizer
 from lstm_jax.train.supervised import predict, supervised_experiment
 
@@ -182,7 +181,6 @@ def build(config: Config) -> Experiment:
         scores_on_host=with_interval,
         report=report,
         notes=tuple(notes),
-        fingerprint=hashlib.sha256(json.dumps([texts.texts, texts.labels.tolist()]).encode()).hexdigest()[:16],
     )
     if vectors is None:
         return experiment
@@ -241,13 +239,11 @@ def _attended(
 
 def _write_predictions(path: Path, texts: LabelledTexts, probabilities: np.ndarray) -> None:
     """A row for each text: where it stands, its class, the predicted one and its probability, the text."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["place", "truth", "predicted", "probability", "text"])
-        for row, (place, text) in enumerate(zip(texts.places, texts.texts, strict=True)):
-            answer = int(probabilities[row].argmax())
-            names = texts.classes[texts.labels[row]], texts.classes[answer]
-            writer.writerow([place, *names, f"{probabilities[row, answer]:.4f}", text])
+    rows = []
+    for place, text, label, said in zip(texts.places, texts.texts, texts.labels, probabilities, strict=True):
+        names = texts.classes[label], texts.classes[said.argmax()]
+        rows.append([place, *names, f"{said.max():.4f}", text])
+    write_rows(path, ["place", "truth", "predicted", "probability", "text"], rows)
 
 
 if __name__ == "__main__":

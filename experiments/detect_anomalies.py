@@ -26,8 +26,6 @@ The run folder gets ``predictions.csv``, a row for each row of each series, and 
 Papers: Lavin & Ahmad (2015), arXiv 1510.03336; Malhotra et al. (2016), arXiv 1607.00148 (the autoencoder).
 """
 
-import csv
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +46,7 @@ from lstm_jax.models.anomaly import ErrorTail, SequenceAutoencoder, stream_autoe
 from lstm_jax.models.losses import MAE
 from lstm_jax.options import one_of, positive
 from lstm_jax.report.anomalies import draw_anomalies
+from lstm_jax.report.rows import write_rows
 from lstm_jax.train import Experiment, Optimizer, predict, supervised_experiment
 
 HOP = 4
@@ -157,8 +156,6 @@ def build(config: Config) -> Experiment:
         _write_predictions(folder / "predictions.csv", rows, scores, threshold)
         draw_anomalies(folder / "plots" / "anomalies.png", found, scores, {"best": best, "probation": threshold})
 
-    names = "".join(one.series.name for one in rows)
-    whole = np.concatenate([np.ravel(part) for one in found for part in (one.values, one.windows)])
     return supervised_experiment(
         model_of(config),
         name="detect_anomalies",
@@ -173,7 +170,6 @@ def build(config: Config) -> Experiment:
         patience=config.patience,
         scores_on_host=nab_scores,
         report=report,
-        fingerprint=hashlib.sha256(names.encode() + whole.tobytes()).hexdigest()[:16],
         notes=(f"{len(rows)} series, {sum(map(len, windows))} windows of anomalies.",),
     )
 
@@ -240,20 +236,17 @@ def _examples(config: Config, rows: list[Rows], part: str) -> data.Examples:
 
 def _write_predictions(path: Path, rows: list[Rows], scores: list[np.ndarray], threshold: float) -> None:
     """A row for each row of each series; alarms are at the threshold that needs no labels."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["series", "timestamp", "value", "anomaly_score", "alarm", "window", "probation"])
-        for one, its in zip(rows, scores, strict=True):
-            inside = np.zeros(len(its), int)
-            for first, last in one.series.windows:
-                inside[first : last + 1] = 1
-            for row, score in enumerate(its):
-                time = str(one.series.times[row]).replace("T", " ")
-                known = int(row < one.probation)
-                alarm = int(score >= threshold and not known)
-                writer.writerow(
-                    [one.series.name, time, one.series.values[row], f"{score:.4f}", alarm, inside[row], known]
-                )
+    table = []
+    for one, its in zip(rows, scores, strict=True):
+        inside = np.zeros(len(its), int)
+        for first, last in one.series.windows:
+            inside[first : last + 1] = 1
+        for row, score in enumerate(its):
+            time = str(one.series.times[row]).replace("T", " ")
+            known = int(row < one.probation)
+            alarm = int(score >= threshold and not known)
+            table.append([one.series.name, time, one.series.values[row], f"{score:.4f}", alarm, inside[row], known])
+    write_rows(path, ["series", "timestamp", "value", "anomaly_score", "alarm", "window", "probation"], table)
 
 
 if __name__ == "__main__":

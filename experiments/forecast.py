@@ -41,7 +41,6 @@ series); Tashman (2000), "Out-of-sample tests of forecasting accuracy" (rolling 
 """
 
 import dataclasses
-import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +64,7 @@ from lstm_jax.train import Experiment, Optimizer
 from lstm_jax.train.supervised import predict, supervised_experiment
 
 Columns = dict[str, np.ndarray]
+EXACT = "A simple forecast is exact on the test rows: there is nothing to gain, and no skill to measure."
 
 
 @dataclass(frozen=True)
@@ -177,15 +177,17 @@ def build(config: Config) -> Experiment:
         forecast, own = (panel.invert(panel.test, columns[name]) for name in ("forecast", "truth"))
         scale = np.stack([scores.naive_error(s.values[p[0]], season) for s, p in zip(series, parts, strict=True)])
         scale = scale[panel.test.series, None, : len(roles.targets)]
-        return {
+        found = {
             "standard_mse": scores.mse(columns["forecast"], truth),
             "standard_mae": scores.mae(columns["forecast"], truth),
             "mase": scores.mase(forecast, own, np.broadcast_to(scale, own.shape)),
             "smape": scores.smape(forecast, own),
             **scores.coverages({name: columns[name] for name in columns if name.startswith("q")}, truth),
             **trivial,
-            "skill": 1 - scores.rmse(columns["forecast"], truth) * unit / best if best else -math.inf,
+            "skill": 1 - scores.rmse(columns["forecast"], truth) * unit / best if best else math.nan,
         }
+        # Of a series that does not change, some are divisions by zero.
+        return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def report(params: Any, folder: Path) -> None:
         tables = {"predictions": panel.test} | ({} if panel.ahead is None else {"future": panel.ahead})
@@ -210,8 +212,7 @@ def build(config: Config) -> Experiment:
         evaluate_every=config.evaluate_every,
         scores_on_host=further_scores,
         report=report,
-        notes=panel.notes(series),
-        fingerprint=hashlib.sha256(b"".join(one.values.tobytes() for one in series)).hexdigest()[:16],
+        notes=(*panel.notes(series), *(() if best else (EXACT,))),
     )
 
 

@@ -21,7 +21,6 @@ threshold chosen in the same way; and as many alarms at random as the monitor's 
 The run folder gets ``events.csv``, ``alarms.csv`` and ``plots/alarms.png``.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -177,7 +176,6 @@ def build(config: Config) -> Experiment:
         baseline=float(-share * np.log(share) - (1 - share) * np.log(1 - share)),
         scores_on_host=scores,
         report=report,
-        fingerprint=hashlib.sha256(b"".join(stream.values.tobytes() for stream in streams.values())).hexdigest()[:16],
     )
 
 

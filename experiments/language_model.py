@@ -5,11 +5,11 @@
     python -m experiments.language_model
     python -m experiments.generate_text runs/language_model/... --prompt "ROMEO:"
 
-The text is cut in order: the first 85% train, the next 5% validate (the best parameters are kept), the last 10% test,
-once. It is read as characters, words or byte-level subwords; their vocabulary is that of the training part. In training
-the text is ``batch_size`` rows, read side by side in windows of ``window`` tokens; the recurrent state goes from window
-to window, the gradient does not (truncated backpropagation). Validation and test score every token once, after at least
-``warmup`` others. Without a file the text is made up by a small grammar.
+The text is cut in order: the first 85% train, the next 5% validate (``--validation``; the best parameters are kept),
+the last 10% test, once. It is read as characters, words or byte-level subwords, with the vocabulary of the training
+part. In training the text is ``batch_size`` rows, read side by side in windows of ``window`` tokens; state goes from
+window to window, the gradient does not (truncated backpropagation). Validation and test score every token once, after
+at least ``warmup`` others. Without a file the text is made up by a small grammar.
 
 Model: embedding, LSTM layers, a dense layer, perhaps tied to the embedding. The recipe of Merity et al. is
 ``--weight-drop``, ``--dropout`` and ``--layer-dropout`` (one mask a window), ``--tied``, and ``--optimizer.name sgd
@@ -24,8 +24,6 @@ Papers: Merity, Keskar & Socher (2018), "Regularizing and Optimizing LSTM Langua
 & Fei-Fei (2016), "Visualizing and Understanding Recurrent Networks" (the coloured page).
 """
 
-import csv
-import hashlib
 import itertools
 import json
 from dataclasses import dataclass
@@ -41,6 +39,7 @@ from lstm_jax.cell import Cell
 from lstm_jax.cells import LSTM
 from lstm_jax.cli import run_experiment
 from lstm_jax.data import DataError
+from lstm_jax.data.fingerprint import fingerprint
 from lstm_jax.data.generated_text import generated_text
 from lstm_jax.data.streams import Scored, Streams
 from lstm_jax.data.text import read_text
@@ -50,11 +49,12 @@ from lstm_jax.models.generation import generate
 from lstm_jax.models.language_model import LanguageModel, memory
 from lstm_jax.options import one_of, positive, rate
 from lstm_jax.report.activation import Unit, draw_activation, slow_units, write_activation
+from lstm_jax.report.rows import write_rows
 from lstm_jax.train import Experiment, Optimizer
 from lstm_jax.wrappers import VariationalDropout, WeightDrop
 
-FRACTIONS = 0.85, 0.9
-"""Where training and validation end."""
+TEST = 0.1
+"""Share of the text that tests."""
 TEST_ROWS, WINDOW, WARMUP = 64, 128, 512
 """How validation and test are read."""
 NGRAM = 6
@@ -70,6 +70,8 @@ class Config:
     """A UTF-8 text file; empty: the generated text."""
     tokens: Literal["characters", "subwords", "words"] = "characters"
     """What is predicted."""
+    validation: float = 0.05
+    """Share of the text, before the test part, that validates; 0: it trains, too, once the settings are chosen."""
     vocabulary_size: int = 2000
     """How many subwords, or words at most, the rarer ones being <unk>."""
     hidden_size: int = 256
@@ -103,8 +105,12 @@ class Text:
 
     tokens: Characters | Subwords | Words
     ids: np.ndarray
+    training: int
+    """Where the training part ends."""
     validation: int
+    """Where the part that validates begins."""
     test: int
+    """Where the test part begins."""
     characters: int
     """Of the test part."""
 
@@ -117,14 +123,14 @@ def build(config: Config) -> Experiment:
         rate(setting, getattr(config, setting))
     text = text_of(config)
     ids, size = text.ids, text.tokens.size
-    streams = Streams(ids[: text.validation], config.batch_size, config.window)
+    training = ids[: text.training]
+    streams = Streams(training, config.batch_size, config.window)
     validation, test = (
         Scored.of(ids, start, stop, rows=TEST_ROWS, window=WINDOW, warmup=WARMUP)
         for start, stop in ((text.validation, text.test), (text.test, len(ids)))
     )
     model = language_model(config, size)
     per_character = (len(ids) - text.test) / text.characters / np.log(2)
-    training = ids[: text.validation]
     unigram, ngram = (witten_bell(training, ids, text.test, size, order) for order in (1, NGRAM))
 
     def loss(params: Any, batch: Any, key: jax.Array, state: Any) -> tuple[jax.Array, dict[str, jax.Array], Any]:
@@ -168,14 +174,14 @@ def build(config: Config) -> Experiment:
         steps=config.steps,
         batch_size=config.batch_size,
         metric="nats",
-        baseline=witten_bell(training, ids[: text.test], text.validation, size, NGRAM),
+        baseline=ngram,
         evaluate_every=config.evaluate_every,
         report=report,
         notes=(
             f"{len(ids)} {config.tokens}, {size - 1} kinds of them in the training part; an epoch is "
             f"{streams.steps_per_epoch} steps.",
         ),
-        fingerprint=hashlib.sha256(ids.tobytes()).hexdigest()[:16],
+        fingerprint=fingerprint(ids),
         config=config,
     )
 
@@ -183,20 +189,23 @@ def build(config: Config) -> Experiment:
 def text_of(config: Config) -> Text:
     """The text cut into parts at a character, then each part into tokens of the training part's vocabulary."""
     one_of("tokens", config.tokens, ("characters", "subwords", "words"))
+    rate("validation", config.validation + TEST)
     whole = read_text(config.path) if config.path else generated_text()
-    cuts = [0, *(round(len(whole) * fraction) for fraction in FRACTIONS), len(whole)]
+    test = round(len(whole) * (1 - TEST))
+    cuts = [0, test - round(len(whole) * (config.validation or Config.validation)), test, len(whole)]
     parts = [whole[start:stop] for start, stop in itertools.pairwise(cuts)]
+    known = parts[0] if config.validation else whole[:test]
     if config.tokens == "characters":
-        tokens = Characters.of(parts[0])
+        tokens = Characters.of(known)
     elif config.tokens == "subwords":
-        tokens = Subwords.of(parts[0], config.vocabulary_size)
+        tokens = Subwords.of(known, config.vocabulary_size)
     else:
-        tokens = Words.of(parts[0], positive("vocabulary_size", config.vocabulary_size))
+        tokens = Words.of(known, positive("vocabulary_size", config.vocabulary_size))
     ids = [tokens.encode(part) for part in parts]
     if min(map(len, ids)) < 2:
         raise DataError(f"{config.path} has {len(whole)} characters, too few to train on, validate and test.")
-    test = len(ids[0]) + len(ids[1])
-    return Text(tokens, np.concatenate(ids), len(ids[0]), test, len(parts[2]))
+    validation, test = len(ids[0]), len(ids[0]) + len(ids[1])
+    return Text(tokens, np.concatenate(ids), validation if config.validation else test, validation, test, len(parts[2]))
 
 
 def language_model(config: Config, vocabulary: int) -> LanguageModel:
@@ -221,13 +230,12 @@ def _write_predictions(path: Path, model: LanguageModel, params: Any, text: Text
     inputs, targets = jnp.asarray(scored.inputs), jnp.asarray(scored.targets)
     start = model.initial_state(params, inputs.shape[2])
     nats, likeliest = (np.asarray(one) for one in jax.jit(lambda: jax.lax.scan(window, start, (inputs, targets))[1])())
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["token", "nats", "likeliest"])
-        # [W, T, R] in the order of the text: a row after the other.
-        flat = [one.transpose(2, 0, 1).ravel() for one in (scored.targets, nats, likeliest)]
-        for target, value, guess in zip(*(one[flat[0] >= 0] for one in flat), strict=True):
-            writer.writerow([text.tokens.token(int(target)), f"{value:.5g}", text.tokens.token(int(guess))])
+    # [W, T, R] in the order of the text: a row after the other.
+    flat = [one.transpose(2, 0, 1).ravel() for one in (scored.targets, nats, likeliest)]
+    known = zip(*(one[flat[0] >= 0] for one in flat), strict=True)
+    name = text.tokens.token
+    rows = ((name(int(target)), f"{value:.5g}", name(int(guess))) for target, value, guess in known)
+    write_rows(path, ["token", "nats", "likeliest"], rows)
 
 
 def _show_memory(folder: Path, model: LanguageModel, params: Any, text: Text) -> None:

@@ -25,8 +25,7 @@ Papers: Meese & Rogoff (1983), "Empirical exchange rate models of the seventies"
 & Welch (2008), "A Comprehensive Look at the Empirical Performance of Equity Premium Prediction" (the picture).
 """
 
-import csv
-import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +37,14 @@ import numpy as np
 
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
+from lstm_jax.data.fingerprint import fingerprint
 from lstm_jax.data.prices import Prices, generated_prices, read_prices
 from lstm_jax.data.walk_forward import Folds
 from lstm_jax.metrics.direction import bootstrap_interval, right_direction
 from lstm_jax.models import SequenceTagger
 from lstm_jax.models.losses import MSE
 from lstm_jax.options import positive
+from lstm_jax.report.rows import write_rows
 from lstm_jax.report.walk_forward import draw_walk_forward
 from lstm_jax.train import Experiment, Optimizer
 
@@ -175,7 +176,7 @@ def build(config: Config) -> Experiment:
         patience=config.patience,
         report=report,
         notes=(f"{missing} prices are missing: their returns are neither forecast nor scored.",) if missing else (),
-        fingerprint=hashlib.sha256(prices.dates.tobytes() + prices.values.tobytes()).hexdigest()[:16],
+        fingerprint=fingerprint(prices.dates, prices.values),
         config=config,
     )
 
@@ -212,17 +213,15 @@ def verdict(scores: Mapping[str, float]) -> str:
 
 def _write_predictions(path: Path, prices: Prices, said: Mapping[str, np.ndarray]) -> None:
     """A row for each tested date and symbol: the price and what was forecast the row before."""
-    rows = len(said["forecast"])
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["date", "symbol", "price", *said])
-        for row, column in np.ndindex(rows, len(prices.symbols)):
-            at = len(prices.dates) - rows + row
-            before, price = prices.values[at - 1, column], prices.values[at, column]
-            if np.isnan(before) or np.isnan(price):
-                continue
-            expected = [f"{before * np.exp(forecast[row, column]):.6g}" for forecast in said.values()]
-            writer.writerow([str(prices.dates[at]), prices.symbols[column], f"{price:.6g}", *expected])
+    rows = []
+    first = len(prices.dates) - len(said["forecast"])
+    for at, column in itertools.product(range(first, len(prices.dates)), range(len(prices.symbols))):
+        before, price = prices.values[at - 1, column], prices.values[at, column]
+        if np.isnan(before) or np.isnan(price):
+            continue
+        expected = [f"{before * np.exp(forecast[at - first, column]):.6g}" for forecast in said.values()]
+        rows.append([str(prices.dates[at]), prices.symbols[column], f"{price:.6g}", *expected])
+    write_rows(path, ["date", "symbol", "price", *said], rows)
 
 
 if __name__ == "__main__":

@@ -130,9 +130,10 @@ def build(config: Config) -> Experiment:
         scores_on_host=further_scores,
         report=report,
         notes=(f"{len(train)} windows to train on, {len(validation)} to validate, {len(test)} to test.",),
-        fingerprint=getattr(rows, "fingerprint", ""),
     )
-    return dataclasses.replace(experiment, batch=HostBatches(train, config.batch_size), batch_size=config.batch_size)
+    batches = HostBatches(train, config.batch_size)
+    source_data = getattr(rows, "fingerprint", "")
+    return dataclasses.replace(experiment, batch=batches, batch_size=config.batch_size, fingerprint=source_data)
 
 
 def _rows(config: Config) -> tuple[Rows, str]:

@@ -7,7 +7,6 @@ scikit-learn have it. Everything else of this package is time first. It is made 
 
 import dataclasses
 import functools
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,7 +42,9 @@ class Fitted:
     """A model, what it has learned, and how that went."""
 
     model: Model
+    """What was fitted."""
     params: Any = dataclasses.field(repr=False)
+    """The variables of the best epoch: ``fitted.model.apply(fitted.params, xs)`` answers inputs, time first."""
     loss: Measure = dataclasses.field(repr=False)
     """What was minimised."""
     classes: tuple[Any, ...] | None
@@ -51,6 +52,7 @@ class Fitted:
     features: int
     """D, numbers a step; 0 of tokens."""
     history: History = dataclasses.field(repr=False)
+    """The scores of each epoch, and their picture."""
 
 
 def fit(
@@ -148,7 +150,6 @@ def fit(
         buckets=buckets,
         patience=patience,
         class_weights=_weights(class_weights, names, training.targets),
-        fingerprint=_fingerprint(examples, validation),
     )
     result = train(experiment, seed=seed, workdir=workdir, quiet=quiet)
     params = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), result.params)
@@ -362,8 +363,3 @@ def _weights(
 def _settings(model: Model) -> dict[str, Any]:
     fields = [field.name for field in dataclasses.fields(model) if field.name not in ("parent", "name")]
     return to_json({name: getattr(model, name) for name in fields})
-
-
-def _fingerprint(*examples: Examples) -> str:
-    arrays = (array for one in examples for array in (one.xs, one.lengths, one.targets))
-    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()[:16]

@@ -27,6 +27,7 @@ _BYTES = 256
 _WORDS_AND_MARKS = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
 
 
+@dataclasses.dataclass(frozen=True)
 class Tokens(abc.ABC):
     """A vocabulary, and how text is cut into its entries. Equal vocabularies are equal, and hash alike."""
 
@@ -57,7 +58,7 @@ class Tokens(abc.ABC):
 
     def to_json(self) -> dict[str, Any]:
         """The vocabulary as what JSON can hold; `tokens_from_json` reads it."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {"tokens": type(self).__name__, **fields}
 
     def _checked(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What the models share: tokens embedded, dropout, recurrent layers."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -9,6 +11,17 @@ from lstm_jax.cell import Cell
 from lstm_jax.cells.lstm import LSTM
 from lstm_jax.options import positive
 from lstm_jax.wrappers import Stack
+
+
+def one_cell(model: Any) -> Cell:
+    """The layers of a model, its ``cells``, as one cell.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not model.cells:
+        raise ValueError(f"{type(model).__name__} needs at least one cell; got cells=().")
+    return model.cells[0] if len(model.cells) == 1 else Stack(model.cells)
 
 
 class Dropout(nn.Module):
@@ -66,10 +79,7 @@ class SequenceModel(nn.Module):
         Raises:
             ValueError: there is no cell.
         """
-        if not self.cells:
-            raise ValueError(f"{type(self).__name__} needs at least one cell; got cells=().")
-        cell = self.cells[0] if len(self.cells) == 1 else Stack(self.cells)
-        ys, _ = Recurrent(cell)(xs, lengths=lengths)
+        ys, _ = Recurrent(one_cell(self))(xs, lengths=lengths)
         return self._dropped(ys)
 
     def _dropped(self, xs: jax.Array) -> jax.Array:

@@ -11,10 +11,9 @@ from lstm_jax.adapters.linen import Recurrent
 from lstm_jax.cell import Cell
 from lstm_jax.cells.lstm import LSTM
 from lstm_jax.driver import step, unroll
-from lstm_jax.models.encoder import Dropout
+from lstm_jax.models.encoder import Dropout, one_cell
 from lstm_jax.models.heads import Head, Point
 from lstm_jax.options import one_of, positive
-from lstm_jax.wrappers import Stack
 
 Array = jax.Array
 STRATEGIES = ("direct", "recursive", "seq2seq")
@@ -85,18 +84,12 @@ class Forecaster(nn.Module):
     def _check(self, xs: Array) -> None:
         one_of("strategy", self.strategy, STRATEGIES)
         one_of("relative_to", self.relative_to, LEVELS)
-        if not self.cells:
-            raise ValueError("Forecaster needs at least one cell; got cells=().")
         positive("context", self.context)
         positive("targets", self.targets)
         if len(xs) <= self.context:
             raise ValueError(f"A window of {len(xs)} rows leaves none to come after a context of {self.context}.")
         if self.linear_path and self.strategy == "recursive":
             raise ValueError("A recursive forecast has no linear path: choose direct or seq2seq, or leave it out.")
-
-    @property
-    def _cell(self) -> Cell:
-        return self.cells[0] if len(self.cells) == 1 else Stack(self.cells)
 
     def _frame(self, values: Array) -> tuple[Array, Array]:
         """Level and spread ``[B, C]`` of contexts ``[T, B, C]``."""
@@ -107,7 +100,7 @@ class Forecaster(nn.Module):
         return level, jnp.std(values, axis=0) + 0.1
 
     def _direct(self, past: Array, known: Array) -> Array:
-        ys, _ = Recurrent(self._cell)(past)
+        ys, _ = Recurrent(one_cell(self))(past)
         horizon, batch = known.shape[:2]
         ahead = jnp.moveaxis(known, 0, 1).reshape(batch, -1)
         raw = nn.Dense(horizon * self.targets * self.head.size)(
@@ -116,14 +109,14 @@ class Forecaster(nn.Module):
         return jnp.moveaxis(raw.reshape(batch, horizon, -1), 0, 1)
 
     def _seq2seq(self, past: Array, known: Array) -> Array:
-        _, state = Recurrent(self._cell, name="encoder")(past)
+        _, state = Recurrent(one_cell(self), name="encoder")(past)
         far = jnp.arange(1, len(known) + 1) / len(known)
         far = jnp.broadcast_to(far[:, None, None], (*known.shape[:2], 1)).astype(known.dtype)
-        ys, _ = Recurrent(self._cell, name="decoder")(jnp.concatenate([known, far], axis=-1), state)
+        ys, _ = Recurrent(one_cell(self), name="decoder")(jnp.concatenate([known, far], axis=-1), state)
         return nn.Dense(self.targets * self.head.size)(Dropout(self.dropout)(ys))
 
     def _recursive(self, past: Array, known: Array) -> Array:
-        cell = self._cell
+        cell = one_cell(self)
         # Not by modules: linen's cannot be called inside of lax.scan.
         params: Any = self.param("cell", cell.init, past.shape[-1])
         key = self.make_rng("dropout") if self.has_rng("dropout") else None

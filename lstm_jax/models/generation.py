@@ -45,7 +45,8 @@ def generate(
     """
     positive("length", length)
     filtered(jnp.zeros(1), temperature=temperature, top_k=top_k, top_p=top_p)  # before anything begins
-    programs = _programs(model, temperature, top_k, top_p)  # pyright: ignore[reportArgumentType]
+    hashed: Any = model  # by its fields, which its type does not say
+    programs = _programs(hashed, temperature, top_k, top_p)
     return _pieces(programs, params, tokens, prompt, length, jax.random.key(seed))
 
 

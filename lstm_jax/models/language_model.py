@@ -10,9 +10,8 @@ from lstm_jax.adapters.linen import Recurrent
 from lstm_jax.cell import Cell, State
 from lstm_jax.cells.lstm import LSTM
 from lstm_jax.driver import unroll
-from lstm_jax.models.encoder import Dropout
+from lstm_jax.models.encoder import Dropout, one_cell
 from lstm_jax.options import positive
-from lstm_jax.wrappers import Stack
 
 
 class LanguageModel(nn.Module):
@@ -39,8 +38,6 @@ class LanguageModel(nn.Module):
 
     def setup(self) -> None:
         """Name the parts."""
-        if not self.cells:
-            raise ValueError("LanguageModel needs at least one cell; got cells=().")
         positive("vocabulary", self.vocabulary)
         positive("embedding_size", self.embedding_size)
         scale = nn.initializers.normal(self.embedding_size**-0.5)
@@ -55,7 +52,7 @@ class LanguageModel(nn.Module):
     @property
     def cell(self) -> Cell:
         """All layers."""
-        return self.cells[0] if len(self.cells) == 1 else Stack(self.cells)
+        return one_cell(self)
 
     def __call__(self, tokens: jax.Array, state: State | None = None) -> tuple[jax.Array, State]:
         """Logits of what comes after each token.

@@ -11,9 +11,9 @@ from flax import struct
 
 from lstm_jax.cell import Array, Cell, State
 from lstm_jax.driver import step
+from lstm_jax.models.encoder import one_cell
 from lstm_jax.models.tagger import SequenceTagger
 from lstm_jax.options import positive
-from lstm_jax.wrappers import Stack
 
 
 @struct.dataclass
@@ -38,7 +38,7 @@ class Monitor:
     model: SequenceTagger
     params: Any
     """The model's."""
-    threshold: float
+    threshold: float | Array
     """Log-odds from which on there is an alarm."""
     hold_off: int = 1
     """Samples, at least 1, for which the score must have been below the threshold before another alarm."""
@@ -69,13 +69,12 @@ class Monitor:
 
     @property
     def _cell(self) -> Cell:
-        cells = self.model.cells
-        return cells[0] if len(cells) == 1 else Stack(cells)
+        return one_cell(self.model)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _watch(model: SequenceTagger, hold_off: int, params: Any, threshold: Array, samples: Array) -> tuple[Array, Array]:
-    monitor = Monitor(model, params, threshold, hold_off)  # pyright: ignore[reportArgumentType]
+    monitor = Monitor(model, params, threshold, hold_off)
 
     def body(state: MonitorState, sample: Array) -> tuple[MonitorState, tuple[Array, Array]]:
         state, score, alarm = monitor.step(state, sample)

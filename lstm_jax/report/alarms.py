@@ -1,6 +1,5 @@
 """A monitor's alarms as tables, and as a picture: what they cost and catch, and a stretch of the stream."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from lstm_jax.metrics.alarms import AlarmScores, Events, chance_sensitivity
 from lstm_jax.report.drawing import BASELINE, COLORS, PALE, TARGET, VALIDATION, finish, legend, new_figure, save_png
+from lstm_jax.report.rows import write_rows
 
 
 def alarm_picture(
@@ -81,16 +81,15 @@ def alarm_picture(
 def write_alarms(folder: Path, alarms: np.ndarray, events: Events, rate: float) -> None:
     """Write ``alarms.csv``, each with its event if it is in one, and ``events.csv``, each with its first alarm."""
     spans = np.array(events)
-    with (folder / "alarms.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["sample", "second", "event"])
-        for alarm in alarms:
-            inside = np.flatnonzero((spans[:, 0] <= alarm) & (alarm < spans[:, 1]))
-            writer.writerow([alarm, f"{alarm / rate:.3f}", *(inside + 1), *([""] if not len(inside) else [])])
-    with (folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["event", "first", "behind_last", "first_alarm", "delay_seconds", "lead_seconds"])
-        for number, (first, behind) in enumerate(events, start=1):
-            told = alarms[(first <= alarms) & (alarms < behind)][:1]
-            times = [value for alarm in told for value in (alarm, (alarm - first) / rate, (behind - alarm) / rate)]
-            writer.writerow([number, first, behind, *(times or [""] * 3)])
+    rows = []
+    for alarm in alarms:
+        inside = np.flatnonzero((spans[:, 0] <= alarm) & (alarm < spans[:, 1])) + 1
+        rows.append([alarm, f"{alarm / rate:.3f}", *(inside if len(inside) else [""])])
+    write_rows(folder / "alarms.csv", ["sample", "second", "event"], rows)
+    rows = []
+    for number, (first, behind) in enumerate(events, start=1):
+        told = alarms[(first <= alarms) & (alarms < behind)][:1]
+        times = [value for alarm in told for value in (alarm, (alarm - first) / rate, (behind - alarm) / rate)]
+        rows.append([number, first, behind, *(times or [""] * 3)])
+    header = ["event", "first", "behind_last", "first_alarm", "delay_seconds", "lead_seconds"]
+    write_rows(folder / "events.csv", header, rows)

@@ -1,6 +1,5 @@
 """Tables of forecasts: each one beside the truth, and how well they did at each time and at each distance."""
 
-import csv
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from lstm_jax.data.panel import Panel
 from lstm_jax.data.series import Series
 from lstm_jax.metrics.forecasting import rmse
 from lstm_jax.report.figures import forecast_against_truth
+from lstm_jax.report.rows import write_rows
 
 MOST = 200_000
 """Rows of a table of forecasts; of more windows only every so many are written."""
@@ -82,18 +82,16 @@ def write_forecasts(
     """
     windows, horizon, count = columns["forecast"].shape
     every = -(-windows * horizon * count // MOST)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["series", "column", "time", "rows_ahead", *columns])
-        for window in range(0, windows, every):
-            for target, ahead in np.ndindex(count, horizon):
-                values = [column[window, ahead, target] for column in columns.values()]
-                numbers = ["" if np.isnan(value) else f"{value:.6g}" for value in values]
-                writer.writerow([names[window], targets[target], times[window][ahead], ahead + 1, *numbers])
+    rows = []
+    for window, target, ahead in itertools.product(range(0, windows, every), range(count), range(horizon)):
+        values = [column[window, ahead, target] for column in columns.values()]
+        numbers = ["" if np.isnan(value) else f"{value:.6g}" for value in values]
+        rows.append([names[window], targets[target], times[window][ahead], ahead + 1, *numbers])
+    write_rows(path, ["series", "column", "time", "rows_ahead", *columns], rows)
 
 
 def write_backtest(path: Path, times: Sequence[str], columns: Mapping[str, np.ndarray], blocks: int = 10) -> None:
-    """Write the root mean squared errors of forecasts from successive origins.
+    """Write the root mean squared errors of forecasts from successive origins, in standard units.
 
     First over blocks of origins, from the first to the last, then over all of them at each distance.
 
@@ -107,12 +105,13 @@ def write_backtest(path: Path, times: Sequence[str], columns: Mapping[str, np.nd
     forecasts = {name: values for name, values in columns.items() if name != "truth"}
     windows, horizon = truth.shape[:2]
     edges = np.unique(np.linspace(0, windows, blocks + 1).astype(int))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["first_origin", "last_origin", "rows_ahead", *(f"rmse_{name}" for name in forecasts)])
-        cuts = [(slice(start, stop), slice(None)) for start, stop in itertools.pairwise(edges)]
-        cuts += [(slice(0, windows), slice(ahead, ahead + 1)) for ahead in range(horizon)]
-        for number, (rows, ahead) in enumerate(cuts):
-            errors = [f"{rmse(values[rows, ahead], truth[rows, ahead]):.6g}" for values in forecasts.values()]
-            far = "all" if number < len(edges) - 1 else ahead.start + 1
-            writer.writerow([times[rows.start], times[rows.stop - 1], far, *errors])
+    cuts = [(slice(start, stop), slice(None)) for start, stop in itertools.pairwise(edges)]
+    cuts += [(slice(0, windows), slice(ahead, ahead + 1)) for ahead in range(horizon)]
+    rows = []
+    for number, (block, ahead) in enumerate(cuts):
+        errors = [f"{rmse(values[block, ahead], truth[block, ahead]):.6g}" for values in forecasts.values()]
+        far = "all" if number < len(edges) - 1 else ahead.start + 1
+        rows.append([times[block.start], times[block.stop - 1], far, *errors])
+    write_rows(
+        path, ["first_origin", "last_origin", "rows_ahead", *(f"standard_rmse_{name}" for name in forecasts)], rows
+    )

@@ -12,7 +12,7 @@ from lstm_jax.train.errors import RunError
 
 CONFIG, METRICS, RESULT, CHECKPOINTS = "config.json", "metrics.jsonl", "result.json", "checkpoints"
 _LOCK = "lock"
-_ELSEWHERE = "Choose another --workdir, or start over with --fresh, which moves the old run aside."
+_ELSEWHERE = "Choose another workdir, or start over (--fresh, fresh=True), which moves the old run aside."
 
 
 class Folder:

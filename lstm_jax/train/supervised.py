@@ -1,6 +1,7 @@
 """An experiment on examples in memory: shuffled epochs, buckets of lengths, scores over all of validation and test."""
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from flax import linen as nn
 
 from lstm_jax.data.buckets import Buckets
 from lstm_jax.data.examples import Examples
+from lstm_jax.data.fingerprint import fingerprint
 from lstm_jax.models.losses import Measure
 from lstm_jax.options import one_of, rate
 from lstm_jax.train.experiment import Array, Experiment, Key
@@ -88,6 +90,7 @@ def supervised_experiment(
         return loss.mean(answers, targets, counted), {}
 
     tested = validation if test is None else test
+    arrays = [(part.xs, part.lengths, part.targets) for part in (train, validation, tested)]
     return Experiment(
         name=name,
         init=init,
@@ -100,6 +103,7 @@ def supervised_experiment(
         batch_size=sorted_.batch_size,
         metric=metric,
         goal=measures[metric].goal,
+        fingerprint=fingerprint(*itertools.chain(*arrays)),
         config=config,
         **more,
     )

@@ -153,6 +153,13 @@ def test_the_other_models_are_built():
         assert set(scores) == {"cross_entropy", "accuracy"}
 
 
+def test_without_validation_all_of_the_file_trains_for_all_steps(tmp_path):
+    experiment = build(_config(tmp_path, validation=0.0, patience=1))
+    [part] = experiment.batch.parts
+    assert len(part) == 45 and experiment.patience is None
+    np.testing.assert_allclose(np.concatenate(part.sequences()).mean(axis=0), 0, atol=1e-4)
+
+
 def test_noise_is_on_training_inputs_alone():
     experiments = [build(dataclasses.replace(SMALL, noise=noise, dropout=0.0)) for noise in (0.0, 1.0)]
     params = experiments[0].init(jax.random.key(0))
@@ -186,6 +193,8 @@ def test_gaps_and_rare_classes_are_said(tmp_path):
         ({"train": "gone.ts"}, r"gone\.ts does not exist"),
         ({"layers": 0}, "layers must be a whole number of at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
+        ({"validation": 1.0}, "validation must be at least 0 and below 1, got 1.0"),
+        ({"noise": -1.0}, "noise must be at least 0, got -1.0"),
         ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
     ],
 )

@@ -308,7 +308,7 @@ def test_a_fold_is_tested_on_its_block_alone(tmp_path):
     with (tmp_path / "run" / "backtest.csv").open() as file:
         table = list(csv.DictReader(file))
     assert [row["rows_ahead"] for row in table] == ["all"] * 4 + ["1", "2"]
-    errors = [float(row["rmse_forecast"]) ** 2 for row in table]
+    errors = [float(row["standard_rmse_forecast"]) ** 2 for row in table]
     scale = data.Standardizer.fit(_values()[:75]).std
     for some in (errors[:4], errors[4:]):
         assert np.sqrt(np.mean(some)) * scale == pytest.approx(result.metrics["rmse"], rel=1e-4)

@@ -57,6 +57,8 @@ class Config:
     """The file of dates and prices; empty: two generated random walks."""
     column: str = ""
     """The column of prices; empty: price, adjclose or close."""
+    time: str = "date"
+    """The column of dates."""
     symbol: str = ""
     """The only symbol; empty: all of them, with one network."""
     folds: int = 5
@@ -81,7 +83,7 @@ def build(config: Config) -> Experiment:
         positive(setting, getattr(config, setting))
     if config.optimizer.clip_norm is not None:
         raise ValueError("optimizer.clip_norm must be None: a common norm would let later rows into earlier networks.")
-    prices = read_prices(config.csv, config.column, config.symbol) if config.csv else generated_prices()
+    prices = read_prices(config.csv, config.column, config.symbol, config.time) if config.csv else generated_prices()
     folds = Folds.of(prices.log_returns, config.folds)
     lengths = folds.tested_until - folds.known_until
     if folds.known_until[0] <= config.context or lengths.min() < 2:

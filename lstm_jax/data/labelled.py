@@ -54,6 +54,8 @@ def read_sequences(path: str | Path) -> LabelledSequences:
             another number of channels or without any value, or a label that the file's head does not know.
     """
     path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give the path of a file of labelled sequences.")
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     if suffix not in READERS:
         known = ", ".join(READERS)

@@ -54,6 +54,8 @@ def read_nab(path: str | Path, windows: str | Path = "") -> list[LabelledSeries]
         files = sorted(path.rglob("*.csv"))
         if not files:
             raise DataError(f"{path} holds no file that ends in .csv; give a folder of series, or one CSV file.")
+    elif not path.exists():
+        raise DataError(f"{path} does not exist; give a folder of series, or one CSV file and its windows.")
     elif windows:
         files = [path]
     else:

@@ -31,8 +31,8 @@ class Prices:
         return np.diff(np.log(self.values), axis=0)
 
 
-def read_prices(path: str | Path, column: str = "", symbol: str = "") -> Prices:
-    """Read a CSV file with the column ``date``, a column of prices and, of several symbols, the column ``symbol``.
+def read_prices(path: str | Path, column: str = "", symbol: str = "", time: str = "date") -> Prices:
+    """Read a CSV file with a column of dates, one of prices and, of several symbols, the column ``symbol``.
 
     Dates are written like 2000-01-31, 2000/01/31, Jan 31 2000 or 31 Jan 2000. The rows of each symbol are in order of
     time, oldest first. Empty cells, NA, NaN, null and ? are missing prices.
@@ -41,6 +41,7 @@ def read_prices(path: str | Path, column: str = "", symbol: str = "") -> Prices:
         path: the file.
         column: the column of prices; empty: the first of `PRICES` that there is, in any case of letters.
         symbol: the only symbol to read; empty: all of them.
+        time: the column of dates, in any case of letters.
 
     Raises:
         DataError: the file cannot be read, is no regular CSV file, has no such column or symbol, a cell that is no date
@@ -53,7 +54,7 @@ def read_prices(path: str | Path, column: str = "", symbol: str = "") -> Prices:
     if price is None:
         listed = ", ".join(map(repr, header))
         raise DataError(f"{path} has no column of prices; name it (--column): its columns are {listed}.")
-    when = lower.index("date") if "date" in lower else _find(path, header, "date")
+    when = lower.index(time.lower()) if time.lower() in lower else _find(path, header, time)
     whose = lower.index("symbol") if "symbol" in lower else None
     if symbol and whose is None:
         raise DataError(f"{path} has no column 'symbol'; leave out --symbol {symbol}.")

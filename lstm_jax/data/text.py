@@ -77,6 +77,8 @@ def read_labelled_texts(path: str | Path, label: str = "label", text: str = "tex
             or all texts are of one class.
     """
     path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path} does not exist; check the path of the folder of texts, or of the table.")
     rows = _from_folder(path) if path.is_dir() else _from_table(path, label, text)
     texts, names, places = zip(*rows, strict=True)
     classes = sorted(set(names))

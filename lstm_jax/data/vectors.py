@@ -51,9 +51,13 @@ def read_vectors(path: str | Path, words: Sequence[str], seed: int = 0) -> Vecto
                     continue
                 if b"\0" in content:
                     raise DataError(f"{path}, line {line}: byte 0x00 shows a binary file; give the text format.")
+                size = size or len(fields) - 1
                 if not size:
-                    size = len(fields) - 1
-                if len(fields) <= size or not size:
+                    raise DataError(
+                        f"{path}, line {line}: there is no word with numbers behind it, spaces between them; give a "
+                        "text file of word vectors."
+                    )
+                if len(fields) <= size:
                     raise DataError(
                         f"{path}, line {line}: the word has {len(fields) - 1} numbers, but that of the first line has "
                         f"{size}; each line must be a word and equally many numbers."

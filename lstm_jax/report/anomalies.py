@@ -30,7 +30,7 @@ def draw_anomalies(
     """
     columns = min(COLUMNS, len(series))
     lines = -(-len(series) // columns)
-    figure = new_figure((5 * columns, 2.6 * lines), dpi=110)
+    figure = new_figure((max(7.5, 5 * columns), max(4.0, 2.6 * lines)), dpi=110)
     heights = [ratio for _ in range(lines) for ratio in (2.0, 1.0)]
     axes = figure.subplots(2 * lines, columns, squeeze=False, sharex=False, height_ratios=heights)
     for unused in axes.ravel():

@@ -78,6 +78,11 @@ def save_png(figure: "Figure", path: Path) -> Path:
     return path
 
 
+def file_uri(path: Path) -> str:
+    """A PNG file as a ``data:`` URI."""
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
 def as_uri(figure: "Figure") -> str:
     """A figure as a ``data:`` URI of an SVG: it needs no file beside the page, and no fonts."""
     import matplotlib as mpl

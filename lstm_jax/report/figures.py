@@ -26,7 +26,6 @@ from lstm_jax.train.folder import CONFIG, METRICS
 from lstm_jax.train.writers import Record, read
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -54,16 +53,32 @@ def learning_curve(run_folder: str | os.PathLike[str]) -> Path:
 
 def draw_curves(figure: "Figure", about: dict[str, Any], records: list[Record], *, title: str = "") -> None:
     """Draw the learning curve of a run: ``about`` is its ``config.json``."""
-    axes = figure.add_subplot()
-    shown = _draw_curves(axes, records, about["metric"])
+    trained, metric = [r for r in records if r["split"] == "train"], about["metric"]
+    # In the units of the score, where the training records have it.
+    shown = metric if trained and metric in trained[0] else "loss"
+    # A loss falls and an accuracy rises: each has a panel of its own.
+    apart = shown != metric and about["goal"] == "max"
+    panels = figure.subplots(2 if apart else 1, 1, sharex=True, squeeze=False)[:, 0]
+    above, below = panels[0], panels[-1]
+    train = np.array([(r["step"], r[shown]) for r in trained]).reshape(-1, 2)
+    validation = np.array([(r["step"], r[metric]) for r in records if r["split"] == "validation"]).reshape(-1, 2)
+    many = len(train) > MANY
+    above.plot(*train.T, color=TRAINING, linewidth=0.8, label=f"training {shown}", rasterized=many)
+    if len(validation):
+        style = {"color": VALIDATION, "marker": "o", "markersize": 3.5, "linewidth": 1.4}
+        below.plot(*validation.T, **style, label=f"validation {metric}")
     if about["baseline"] is not None:
-        level(axes, about["baseline"], f"trivial model: {about['baseline']:.3g}", BASELINE, "--")
+        level(below, about["baseline"], f"trivial model: {about['baseline']:.3g}", BASELINE, "--")
     if about["target"] is not None:
-        level(axes, about["target"], f"solved: {about['target']:.3g}", TARGET, "-.")
-    if only_positive(axes):
-        axes.set_yscale("log")
-    validation = f"validation {about['metric']}"
-    finish(axes, "optimiser steps", f"{shown}, {validation}" if shown != about["metric"] else shown, title)
+        level(below, about["target"], f"solved: {about['target']:.3g}", TARGET, "-.")
+    if only_positive(above):
+        above.set_yscale("log")
+    finish(
+        below,
+        "optimiser steps",
+        f"validation {metric}" if apart or shown == metric else f"{shown}, validation {metric}",
+    )
+    finish(above, "" if apart else "optimiser steps", shown if apart else below.get_ylabel(), title)
     legend(figure, 9)
 
 
@@ -111,12 +126,15 @@ def forecast_against_truth(
     for column, (color, width, alpha) in styles.items():
         axes.plot(at, joined[column], color=color, linewidth=width, alpha=alpha, label=column.replace("_", " "))
     if bounds := [values for column, values in joined.items() if column.startswith("q")]:
-        axes.fill_between(at, bounds[0], bounds[-1], color=VALIDATION, alpha=0.2, linewidth=0)
+        names = [column for column in columns if column.startswith("q")]
+        band = f"{names[0][1:]} to {names[-1][1:]} quantile"
+        axes.fill_between(at, bounds[0], bounds[-1], color=VALIDATION, alpha=0.2, linewidth=0, label=band)
     axes.plot(rows - 1 + np.arange(1, horizon + 1), ahead, color=VALIDATION, linewidth=1.6, linestyle=":", marker=".")
     axes.axvline(rows - 1, color=BASELINE, linewidth=0.8, linestyle="--")
     first, last = max(0, rows - shown), rows - 1 + horizon
     axes.set_xlim(first, last)
-    inside = np.concatenate([*(columns[c][max(0, first - horizon) :].ravel() for c in ("truth", "forecast")), ahead])
+    within = [column for column in columns if column in ("truth", "forecast") or column.startswith("q")]
+    inside = np.concatenate([*(columns[column][max(0, first - horizon) :].ravel() for column in within), ahead])
     margin = 0.06 * (np.nanmax(inside) - np.nanmin(inside) or 1.0)
     axes.set_ylim(np.nanmin(inside) - margin, np.nanmax(inside) + margin)
     ticks = np.unique(np.linspace(first, last, 6).astype(int))
@@ -124,22 +142,6 @@ def forecast_against_truth(
     finish(axes, "", name, f"{name}: test rows, forecast {horizon} ahead, and (dotted) the rows to come")
     legend(figure, 9)
     save_png(figure, path)
-
-
-def _draw_curves(axes: "Axes", records: list[dict[str, Any]], metric: str) -> str:
-    """Draw both curves; what of training is shown."""
-    trained = [r for r in records if r["split"] == "train"]
-    # In the units of the score, where the training records have it.
-    shown = metric if trained and metric in trained[0] else "loss"
-    train = np.array([(r["step"], r[shown]) for r in trained]).reshape(-1, 2)
-    validation = np.array([(r["step"], r[metric]) for r in records if r["split"] == "validation"]).reshape(-1, 2)
-    many = len(train) > MANY
-    axes.plot(train[:, 0], train[:, 1], color=TRAINING, linewidth=0.8, label=f"training {shown}", rasterized=many)
-    if len(validation):
-        axes.plot(
-            *validation.T, color=VALIDATION, marker="o", markersize=3.5, linewidth=1.4, label=f"validation {metric}"
-        )
-    return shown
 
 
 def _title(about: dict[str, Any]) -> str:

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from lstm_jax.report.blocks import Block, Cell, Picture, Section, Table, asked, environment
-from lstm_jax.report.drawing import PAGE_SIZE, as_uri, new_figure
+from lstm_jax.report.drawing import PAGE_SIZE, as_uri, file_uri, new_figure
 from lstm_jax.report.figures import draw_curves, draw_gradient_norms
 from lstm_jax.sweep.display import shown
 from lstm_jax.train.errors import RunError
 from lstm_jax.train.folder import CONFIG, RESULT, identity, read_json
 from lstm_jax.train.writers import Record, read
 
+CURVE, MOST = "learning_curve.png", 8
+"""What is drawn anew for the page, and at most how many other pictures are shown."""
 _COUNTED = ("steps", "best_step", "sequences", "seconds", "compile_seconds")
 
 
@@ -30,6 +32,7 @@ def run_section(folder: Path) -> Section:
         Block("Command", command=result["command"]) if result is not None else Block("Command", note=_not_yet(records)),
         _scores(about, result),
         Block("Curves", pictures=_pictures(about, records), note="" if records else "There are no records yet."),
+        Block("Pictures", pictures=_own(folder), note=_beside(folder)),
         environment([] if result is None else [(folder, result)]),
     ]
     return Section(f"{about['experiment']}, seed {about['seed']}", f"Run in {folder}", blocks)
@@ -69,6 +72,19 @@ def _scores(about: dict[str, Any], result: dict[str, Any] | None) -> Block:
     facts = [(name.replace("_", " "), shown(result[name])) for name in _COUNTED]
     note = f"{outcome}. The parameters with the best validation score were tested, once."
     return Block("Result", note=note, facts=facts, table=table)
+
+
+def _own(folder: Path) -> list[Picture]:
+    """What the experiment drew, beside the learning curve."""
+    drawn = sorted(path for path in (folder / "plots").glob("*.png") if path.name != CURVE)
+    return [Picture(file_uri(path), path.stem.replace("_", " ")) for path in drawn[:MOST]]
+
+
+def _beside(folder: Path) -> str:
+    """The files that the experiment wrote."""
+    found = sorted(path.name for kind in ("*.csv", "*.html", "*.txt") for path in folder.glob(kind))
+    found = [name for name in found if name not in ("log.txt", "report.html")]
+    return f"The run folder also holds {', '.join(found)}." if found else ""
 
 
 def _pictures(about: dict[str, Any], records: list[Record]) -> list[Picture]:

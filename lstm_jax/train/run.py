@@ -52,6 +52,8 @@ def load_run(path: str | os.PathLike[str], experiment: Experiment | None = None)
         RunError: the folder holds no run or no readable checkpoint, or its experiment cannot be built again.
     """
     folder = Path(path)
+    if folder.is_file():
+        raise RunError(f"{folder} is a file: give the folder of the run.")
     about = read_json(folder / CONFIG)
     if about is None:
         raise RunError(f"{folder} holds no run: it has no {CONFIG}.")

@@ -115,6 +115,10 @@ def test_missing_files(write, tmp_path):
         read_nab(folder, folder / "gone.json")
     with pytest.raises(DataError, match=r"The windows of .*one.csv are not known; give the JSON file of windows, too"):
         read_nab(folder / "data" / "real" / "one.csv")
+    with pytest.raises(
+        DataError, match=r"gone does not exist; give a folder of series, or one CSV file and its windows"
+    ):
+        read_nab(folder / "gone")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"holds no file that ends in .csv"):
         read_nab(tmp_path / "empty")

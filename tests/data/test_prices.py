@@ -46,6 +46,11 @@ def test_dates(write, cell):
     assert str(read_prices(write(f"date,price\n1999-12-31,1\n{cell},2\n")).dates[1]) == "2000-02-01"
 
 
+def test_the_column_of_dates_is_named(write):
+    prices = read_prices(write("Day,price\n2000-01-03,1\n2000-01-04,2\n"), time="day")
+    assert [str(date) for date in prices.dates] == ["2000-01-03", "2000-01-04"]
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "sentence"),
     [

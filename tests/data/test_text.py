@@ -53,8 +53,8 @@ def test_no_such_file(tmp_path):
         read_text(tmp_path / "none.txt")
     with pytest.raises(DataError, match="is a folder; give the path of a text file"):
         read_text(tmp_path)
-    with pytest.raises(DataError, match=r"none\.csv does not exist"):
-        read_labelled_texts(tmp_path / "none.csv")
+    with pytest.raises(DataError, match=r"none does not exist; check the path of the folder of texts, or of the table"):
+        read_labelled_texts(tmp_path / "none")
 
 
 def _check(found):

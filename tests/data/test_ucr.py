@@ -150,6 +150,8 @@ def test_what_is_wrong_is_one_sentence(tmp_path, name, content, sentence):
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(DataError, match=r"gone\.tsv does not exist; check the path of the file of labelled sequences"):
         read_sequences(tmp_path / "gone.tsv")
+    with pytest.raises(DataError, match="is a folder; give the path of a file of labelled sequences"):
+        read_sequences(tmp_path)
 
 
 @pytest.mark.skipif("LSTM_JAX_DATA" not in os.environ, reason="LSTM_JAX_DATA names no folder of public data sets")

@@ -46,7 +46,7 @@ def test_coverage_counts_tokens(write):
     [
         ("", "is empty; it must hold a word and its numbers"),
         ("5 3\n", "is empty; it must hold a word and its numbers"),
-        ("the\ncat\n", "line 1: the word has 0 numbers"),
+        ("the\ncat\n", "line 1: there is no word with numbers behind it, spaces between"),
         ("the 1 2\ncat 1\n", "line 2: the word has 1 numbers, but that of the first line has 2"),
         ("a 1 2\nthe 1 x\n", "line 2: the vector is not of finite numbers"),
         ("a 1 2\nthe 1 nan\n", "line 2: the vector is not of finite numbers"),

@@ -15,7 +15,14 @@ def _folder(path, losses, scores, **about):
     records += [{"step": step, "split": "validation", "mse": score} for step, score in scores]
     records.sort(key=lambda record: record["step"])
     (path / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    defaults = {"experiment": "adding", "seed": 0, "config": {"length": 9}, "metric": "mse", "baseline": 0.2}
+    defaults = {
+        "experiment": "adding",
+        "seed": 0,
+        "config": {"length": 9},
+        "metric": "mse",
+        "goal": "min",
+        "baseline": 0.2,
+    }
     (path / "config.json").write_text(json.dumps(defaults | {"target": 0.01} | about))
     return path
 
@@ -27,8 +34,8 @@ def drawn(monkeypatch):
 
     axes, add_subplot = [], Figure.add_subplot
 
-    def note(self, *arguments):
-        axes.append(add_subplot(self, *arguments))
+    def note(self, *arguments, **more):
+        axes.append(add_subplot(self, *arguments, **more))
         return axes[-1]
 
     monkeypatch.setattr(Figure, "add_subplot", note)
@@ -53,6 +60,16 @@ def test_values_that_have_no_logarithm_are_drawn_on_a_linear_scale(tmp_path, dra
     figures.learning_curve(_folder(tmp_path, [1.0, -0.5], [(2, 0.4)], target=None))
     assert drawn[0].get_yscale() == "linear"
     assert not any("solved" in str(line.get_label()) for line in drawn[0].lines)
+
+
+def test_an_accuracy_has_a_panel_of_its_own(tmp_path, drawn):
+    folder = _folder(tmp_path, [1.0, 0.5, 0.2, 0.1], [(2, 0.4), (4, 0.8)], goal="max")
+    figures.learning_curve(folder)
+    loss, score = drawn
+    assert [line.get_label() for line in loss.lines] == ["training loss"] and loss.get_yscale() == "log"
+    labels = {line.get_label() for line in score.lines}
+    assert labels == {"validation mse", "trivial model: 0.2", "solved: 0.01"} and score.get_yscale() == "linear"
+    assert (loss.get_ylabel(), score.get_ylabel()) == ("loss", "validation mse")
 
 
 def test_before_the_first_validation(tmp_path, drawn):
@@ -92,7 +109,7 @@ def test_a_forecast_lies_over_its_truth(tmp_path, drawn, horizon):
     truth[4] = np.nan
     windows = np.lib.stride_tricks.sliding_window_view(truth, horizon)
     columns = {"truth": windows, **{name: windows + n for n, name in ((1, "forecast"), (2, "seasonal_naive"))}}
-    columns["linear"] = windows + 3
+    columns |= {"linear": windows + 3, "q0.1": windows - 50, "q0.9": windows + 50}
     times = [f"d{row}" for row in range(12 + horizon)]
     figures.forecast_against_truth(
         tmp_path / "plots" / "forecast.png", times, columns, "sold", np.arange(20.0, 20 + horizon), shown=8
@@ -110,5 +127,6 @@ def test_a_forecast_lies_over_its_truth(tmp_path, drawn, horizon):
     dotted = next(line for line in axes.lines if line.get_linestyle() == ":")
     np.testing.assert_array_equal(dotted.get_xdata(), 12 + np.arange(horizon))
     np.testing.assert_array_equal(dotted.get_ydata(), 20 + np.arange(horizon))
-    assert axes.get_ylim()[1] > 12
+    assert axes.get_ylim()[0] < -40 and axes.get_ylim()[1] > 60
+    assert "0.1 to 0.9 quantile" in axes.get_legend_handles_labels()[1]
     assert (tmp_path / "plots" / "forecast.png").stat().st_size > 10_000

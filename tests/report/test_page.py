@@ -13,6 +13,7 @@ import pytest
 
 from lstm_jax.cli import main
 from lstm_jax.report.blocks import Cell
+from lstm_jax.report.drawing import new_figure, save_png
 from lstm_jax.report.page import report_command, write_page
 from lstm_jax.report.study_section import began
 from lstm_jax.sweep import Study, Sweep, prepare
@@ -190,6 +191,8 @@ def test_without_the_extra_it_is_named_but_a_run_needs_no_optuna(tmp_path, monke
 
 def test_a_run_has_its_scores_curves_and_gradient_norms(tmp_path, capsys):
     folder = a_run(tmp_path / "run", seed=3)
+    save_png(new_figure(), folder / "plots" / "own_view.png")
+    (folder / "predictions.csv").write_text("row\n")
     main(["report", str(folder)])
     assert capsys.readouterr().out == f"The page: {folder / 'report.html'}\n"
     page = Page((folder / "report.html").read_text())
@@ -199,7 +202,9 @@ def test_a_run_has_its_scores_curves_and_gradient_norms(tmp_path, capsys):
     assert [key for _, key in score] == ["mse", *(repr(result[n]["mse"]) for n in ("metrics", "validation")), "3.0"]
     assert page.commands["Command"] == result["command"]
     alts = [found["alt"] for tag, found in page.tags if tag == "img"]
-    assert alts == ["Training loss and validation mse over the steps", "Norm of the gradient over the steps"]
+    drawn = ["Training loss and validation mse over the steps", "Norm of the gradient over the steps"]
+    assert alts == [*drawn, "own view"]
+    assert "The run folder also holds predictions.csv." in page.under["Pictures"]
     assert result["versions"]["jax"] in page.under["Environment"] and result["device"] in page.under["Environment"]
 
 

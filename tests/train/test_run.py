@@ -66,6 +66,9 @@ def test_an_experiment_that_no_module_builds_must_be_given(tmp_path):
 
 
 def test_what_is_no_run_is_told(tmp_path, run):
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(RunError, match=r"result\.json is a file: give the folder of the run"):
+        load_run(tmp_path / "result.json")
     with pytest.raises(RunError, match=r"holds no run: it has no config\.json"):
         load_run(tmp_path)
     about = json.loads((run.workdir / "config.json").read_text())

@@ -36,13 +36,14 @@ class Config:
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the prompt and what follows it, piece by piece."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
-        raise SystemExit(f"Which run? {COMMAND} runs/language_model/... --prompt TEXT")
     try:
+        if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
+            raise FlagError(f"Which run? Name it first: {COMMAND} runs/language_model/... --prompt TEXT")
         (config,) = parse(Config, flags=words if words[0].startswith("-") else words[1:], command=f"{COMMAND} RUN")
         write(Path(words[0]), config)
     except (FlagError, ValueError, RuntimeError) as error:
-        raise SystemExit(str(error)) from None
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

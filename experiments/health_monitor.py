@@ -128,7 +128,8 @@ def build(config: Config) -> Experiment:
         low, high = wilson_interval(monitor.told, monitor.events)
         told = {"sensitivity_low": low, "sensitivity_high": high, "events": monitor.events, "hours": monitor.hours}
         told["chance_sensitivity"] = chance_sensitivity(events["test"], config.rate, monitor.false_alarms_an_hour)
-        told["threshold"] = watched.thresholds["monitor"]
+        if np.isfinite(threshold := watched.thresholds["monitor"]):  # else none keeps the bound: it never alarms
+            told["threshold"] = threshold
         for kind, found in watched.found.items():
             prefix = "" if kind == "monitor" else f"{kind}_"
             told[f"{prefix}sensitivity"] = found.sensitivity

@@ -20,7 +20,7 @@ def rows(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
 
 
 def rows_in_turn(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
-    """The same for a property of the driver more than of a cell: other rows than the first cells a tier later."""
+    """The same, those of PROOFS at night only: CI has its time from one path and the shorter properties of each row."""
     params = [pytest.param(row, id=row.name, marks=later(row)) for row in TABLE + PROOFS if chosen(row)]
     return pytest.mark.parametrize("row", params, scope="module")
 
@@ -34,11 +34,10 @@ def later(row: Row) -> list[pytest.MarkDecorator]:
     return [pytest.mark.xdist_group(row.name), *tier]
 
 
-every = rows(lambda row: True)
 every_in_turn = rows_in_turn(lambda row: True)
 causal = rows(lambda row: row.causal)
 causal_in_turn = rows_in_turn(lambda row: row.causal)
-drawing = rows(lambda row: row.random)
+drawing_in_turn = rows_in_turn(lambda row: row.random)
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -74,7 +73,7 @@ OTHER_PATHS = {
 @pytest.mark.parametrize(
     "path, row",
     [
-        pytest.param(path, row, id=f"{name}-{row.name}", marks=later(row) if name == "whole" else marks(row))
+        pytest.param(path, row, id=f"{name}-{row.name}", marks=marks(row) if name == "chunks-and-rest" else later(row))
         for row in TABLE + PROOFS
         for name, path in (PATHS | (OTHER_PATHS if row in TABLE else {})).items()
     ],
@@ -90,7 +89,7 @@ def test_every_path_equals_the_plain_scan(path, row):
     assert_equal(outcome(cell, *sequence(cell), **steer, **options), expected)
 
 
-@every
+@every_in_turn
 def test_gradients_are_those_of_finite_differences(row):
     """Along three random directions through parameters, inputs and state at once."""
     cell = in_float64(row)
@@ -121,7 +120,7 @@ def test_gradients_are_those_of_finite_differences(row):
         np.testing.assert_allclose((4 * near - far) / 3, slope, rtol=1e-7)
 
 
-@every
+@every_in_turn
 def test_padding_changes_nothing(row):
     """A padded batch, NaN in its padding, equals each sequence run on its own: outputs, states, gradients."""
     cell = in_float64(row)
@@ -286,7 +285,7 @@ def test_dtype_policy(row):
     assert_equal(got["outputs"].astype("float64"), expected, rtol=0.05)
 
 
-@drawing
+@drawing_in_turn
 def test_draws_do_not_depend_on_chunks_or_the_batch(row):
     cell = in_float64(row)
     params, xs, state = sequence(cell)
@@ -302,7 +301,7 @@ def test_draws_do_not_depend_on_chunks_or_the_batch(row):
     assert np.any(np.asarray(rows[:, 0] != rows[:, 1])) == row.by_row
 
 
-@drawing
+@drawing_in_turn
 def test_draws_do_not_depend_on_devices(row):
     """The batch laid out over four devices: draws, outputs and gradients are those of one."""
     cell = in_float64(row)

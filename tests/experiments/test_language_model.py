@@ -72,8 +72,9 @@ def test_text_from_the_run(run, capsys):
         ([str(result.workdir), "--top-p", "3"], "top_p above 0"),
         ([str(result.workdir.parent)], "holds no run"),
     ):
-        with pytest.raises(SystemExit, match=sentence):
+        with pytest.raises(SystemExit) as stop:
             generate_text.main(words)
+        assert stop.value.code == 2 and sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tokens", ["words", "subwords"])

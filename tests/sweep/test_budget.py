@@ -127,7 +127,7 @@ def test_the_help_names_the_experiment_and_nothing_that_only_launchers_say(capsy
     assert "--until" not in told and "--launched" not in told
 
 
-@pytest.mark.proof
+@pytest.mark.nightly
 def test_a_sweep_by_the_time_alone(tmp_path):
     study = sweep(asked(trials=None, sampler="tpe"), study=tmp_path / "study", hours=20 / 3600, quiet=True)
     states = [trial.state for trial in Study(study.folder).trials()]

@@ -44,10 +44,12 @@ def level(axes: "Axes", height: float, label: str, color: str, dash: str) -> Non
     axes.axhline(height, color=color, linestyle=dash, linewidth=1.1, label=label)
 
 
-def only_positive(axes: "Axes") -> bool:
-    """Whether all heights of its lines have a logarithm."""
-    heights = [np.asarray(line.get_ydata(), float) for line in axes.lines]
-    return min((np.min(line[np.isfinite(line)], initial=np.inf) for line in heights), default=np.inf) > 0
+def log_if_wide(axes: "Axes") -> None:
+    """A logarithmic scale of heights where all have a logarithm and the largest is ten times the smallest."""
+    heights = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines] or [np.ones(1)])
+    heights = heights[np.isfinite(heights)]
+    if len(heights) and 0 < 10 * heights.min() <= heights.max():
+        axes.set_yscale("log")
 
 
 def finish(axes: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:

@@ -18,8 +18,8 @@ from lstm_jax.report.drawing import (
     finish,
     legend,
     level,
+    log_if_wide,
     new_figure,
-    only_positive,
     save_png,
 )
 from lstm_jax.train.folder import CONFIG, METRICS
@@ -71,8 +71,7 @@ def draw_curves(figure: "Figure", about: dict[str, Any], records: list[Record], 
         level(below, about["baseline"], f"trivial model: {about['baseline']:.3g}", BASELINE, "--")
     if about["target"] is not None:
         level(below, about["target"], f"solved: {about['target']:.3g}", TARGET, "-.")
-    if only_positive(above):
-        above.set_yscale("log")
+    log_if_wide(above)
     finish(
         below,
         "optimiser steps",

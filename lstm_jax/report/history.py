@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_jax.report.drawing import TRAINING, VALIDATION, finish, legend, new_figure, only_positive, save_png
+from lstm_jax.report.drawing import TRAINING, VALIDATION, finish, legend, log_if_wide, new_figure, save_png
 
 
 class History(dict[str, list[float]]):
@@ -24,9 +24,7 @@ class History(dict[str, list[float]]):
         shown = {"loss": TRAINING} | ({"validation_loss": VALIDATION} if "validation_loss" in self else {})
         for name, color in shown.items():
             axes.plot(range(1, len(self[name]) + 1), self[name], color=color, label=name.replace("_", " "))
-        heights = [value for name in shown for value in self[name]]
-        if only_positive(axes) and max(heights) > 10 * min(heights):
-            axes.set_yscale("log")
+        log_if_wide(axes)
         axes.locator_params(axis="x", integer=True)
         finish(axes, "epochs", "loss")
         legend(figure, 9)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstm_jax.report.bands import plot_band, validation_band
-from lstm_jax.report.drawing import BASELINE, COLORS, PALE, TARGET, finish, legend, level, only_positive, plain
+from lstm_jax.report.drawing import BASELINE, COLORS, PALE, TARGET, finish, legend, level, log_if_wide, plain
 from lstm_jax.sweep.settings import MEASURES
 from lstm_jax.sweep.space import Dimension
 from lstm_jax.sweep.study import Study
@@ -102,8 +102,8 @@ def draw_learning_curves(
             level(axes, told["baseline"], f"trivial model: {told['baseline']:.3g}", BASELINE, "--")
         if told["target"] is not None:
             level(axes, told["target"], f"solved: {told['target']:.3g}", TARGET, "-.")
-    if study.goal == "min" and only_positive(axes):
-        axes.set_yscale("log")
+    if study.goal == "min":
+        log_if_wide(axes)
     finish(axes, "optimiser steps", f"validation {metric}")
     legend(figure)
 
@@ -140,8 +140,8 @@ def draw_against(
     for marker, color, label in dict.fromkeys(styles.values()):
         if label in points:
             axes.plot(*np.array(points[label]).T, marker, color=color, alpha=0.75, markersize=6, label=label)
-    if study.goal == "min" and only_positive(axes):
-        axes.set_yscale("log")
+    if study.goal == "min":
+        log_if_wide(axes)
     if bare:
         axes.margins(y=0.12)  # room for them
         across = axes.get_xaxis_transform()  # heights as shares of the picture

@@ -10,7 +10,9 @@ import pytest
 
 from harness import KEY, LENGTHS, B, D, T, assert_equal, mask, outcome, resets, sequence, weigh
 from lstm_jax import step, unroll
-from table import CELLS, FAMILY, PROOFS, TABLE, Row
+from table import CELLS, FAMILY, OTHERS, PROOFS, TABLE, Row
+
+PROOF, NIGHTLY = pytest.mark.proof, pytest.mark.nightly
 
 
 def rows(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
@@ -19,19 +21,19 @@ def rows(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", params, scope="module")
 
 
-def rows_in_turn(chosen: Callable[[Row], bool]) -> pytest.MarkDecorator:
+def rows_in_turn(chosen: Callable[[Row], bool], others: pytest.MarkDecorator = PROOF) -> pytest.MarkDecorator:
     """The same, those of PROOFS at night only: CI has its time from one path and the shorter properties of each row."""
-    params = [pytest.param(row, id=row.name, marks=later(row)) for row in TABLE + PROOFS if chosen(row)]
+    params = [pytest.param(row, id=row.name, marks=later(row, others)) for row in TABLE + PROOFS if chosen(row)]
     return pytest.mark.parametrize("row", params, scope="module")
 
 
 def marks(row: Row) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xdist_group(row.name), *[pytest.mark.proof] * (row not in CELLS)]
+    return [pytest.mark.xdist_group(row.name), *[PROOF] * (row not in CELLS)]
 
 
-def later(row: Row) -> list[pytest.MarkDecorator]:
-    tier = [pytest.mark.nightly] if row in PROOFS else [pytest.mark.proof] * (row not in CELLS)
-    return [pytest.mark.xdist_group(row.name), *tier]
+def later(row: Row, others: pytest.MarkDecorator = PROOF) -> list[pytest.MarkDecorator]:
+    tier = NIGHTLY if row in PROOFS else others
+    return [pytest.mark.xdist_group(row.name), *[tier] * (row not in CELLS)]
 
 
 every_in_turn = rows_in_turn(lambda row: True)
@@ -359,7 +361,7 @@ def test_no_steps_and_one_step(row):
     assert_equal(one[0], both[0])
 
 
-@rows_in_turn(lambda row: row in CELLS + FAMILY)
+@rows_in_turn(lambda row: row in CELLS + OTHERS + FAMILY, others=NIGHTLY)
 def test_second_derivatives(row):
     """Reverse over reverse, and forward over reverse, on the fast path equal those of the plain scan."""
     cell = in_float64(row)

@@ -130,5 +130,5 @@ def generated_series(length: int = 1500, seed: int = 0) -> Series:
         noise[day] += 0.6 * noise[day - 1]
     week = np.array([4.0, 0.0, -3.0, 2.0, 10.0, 6.0, -19.0])
     values = 100 + 0.02 * days + 15 * np.sin(2 * np.pi * days / 365.25) + week[days % 7] + noise
-    times = (np.datetime64("2020-01-01") + days).astype(str).tolist()
+    times = (np.datetime64("2020-01-01") + days.astype("timedelta64[D]")).astype(str).tolist()
     return Series("generated daily demand", values, times, season=7)

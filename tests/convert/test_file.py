@@ -13,7 +13,7 @@ from lstm_jax import GRU, LSTM, Bidirectional, Stack
 from lstm_jax.cells import ConvLSTM
 from lstm_jax.convert.entries import brief
 from lstm_jax.convert.file import load_params, save_params
-from table import CELLS, WRAPPERS
+from table import TABLE
 
 pytest.importorskip("safetensors")
 
@@ -25,7 +25,7 @@ def assert_same(got, expected):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
-@pytest.mark.parametrize("row", [*CELLS, *WRAPPERS], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_what_is_saved_is_loaded(row, tmp_path):
     params = filled_params(row.cell)
     save_params(params, tmp_path / "params.safetensors")

@@ -16,7 +16,7 @@ PARTS = split_panel([data.Series("s", np.zeros((ROWS, 4)), [str(row) for row in 
 
 
 def _series(seed=0, name="shop", scale=1.0, rows=ROWS):
-    days = np.datetime64("2024-01-01") + ROWS - rows + np.arange(rows)
+    days = np.datetime64("2024-01-01") + np.arange(ROWS - rows, ROWS)
     values = scale * np.random.default_rng(seed).normal(5, 2, (rows, 4))
     return data.Series(name, values, days.astype(str).tolist(), columns=ROLES.columns)
 

@@ -56,7 +56,7 @@ def test_impossible_folds_are_refused():
 
 
 def _series(name, first, rows):
-    days = np.datetime64("2024-01-01") + first + np.arange(rows)
+    days = np.datetime64("2024-01-01") + np.arange(first, first + rows)
     return data.Series(name, np.zeros((rows, 1)), days.astype(str).tolist(), columns=("x",))
 
 

@@ -29,8 +29,8 @@ def _by_hand(params, cells, xs):
     p = jax.tree.map(np.asarray, {name: value for name, value in params.items() if name != "Recurrent_0"})
     ys = np.asarray(xs, np.float64)
     for number in range(2):
-        kernel, bias = p[f"conv_{number}"]["kernel"], p[f"conv_{number}"]["bias"]
-        size, new = len(kernel), np.zeros((len(ys), kernel.shape[-1]))
+        flat, bias, size = p[f"conv_{number}"]["kernel"], p[f"conv_{number}"]["bias"], (4, 3)[number]
+        kernel, new = flat.reshape(size, ys.shape[1], -1), np.zeros((len(ys), flat.shape[-1]))
         for t in range(len(ys)):
             for k in range(size):
                 at = t + k - (size - 1) // 2

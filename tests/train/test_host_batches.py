@@ -1,6 +1,7 @@
 """Training on batches that the host reads: the numbers of batches drawn by the device, resumption, populations."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +62,9 @@ def test_each_step_gets_its_batch(whole):
     read = [BATCHES(data_key(state), step) for step in range(40)]
     table = jax.tree.map(lambda *leaves: jnp.stack(leaves), *read)
     drawn = experiment(lambda key, step: jax.tree.map(lambda leaf: leaf[step], table))
-    same(train(drawn, quiet=True), whole)
+    found = train(drawn, quiet=True)  # another program: equal but for rounding
+    np.testing.assert_allclose(losses(found.history), losses(whole.history), rtol=1e-5)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4), found.params, whole.params)
     assert len({loss for _, loss, _ in losses(whole.history)}) == 40
 
 

@@ -22,6 +22,8 @@ Papers: Pang & Lee (2005), "Seeing Stars" (MR); Wang & Manning (2012), "Baseline
 Kim (2014), "Convolutional Neural Networks for Sentence Classification": 76.1% without pretrained vectors; Zhou et al.
 (2016), "Text Classification Improved by Integrating Bidirectional LSTM with Two-dimensional Max Pooling": 80.0% with
 them (m).
+
+Measured on public files, beside what is published: docs/applications.md.
 """
 
 import json

@@ -24,6 +24,8 @@ one with the best ``nab_standard`` on the artificial series: those of realKnownC
 The run folder gets ``predictions.csv``, a row for each row of each series, and ``plots/anomalies.png``.
 
 Papers: Lavin & Ahmad (2015), arXiv 1510.03336; Malhotra et al. (2016), arXiv 1607.00148 (the autoencoder).
+
+Measured on public files, beside what is published: docs/applications.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -19,6 +19,8 @@ the last 140 values are from the mean normal training beat (deviation), which is
 threshold chosen in the same way; and as many alarms at random as the monitor's false ones (chance).
 
 The run folder gets ``events.csv``, ``alarms.csv`` and ``plots/alarms.png``.
+
+Measured on public files, beside what is published: docs/applications.md.
 """
 
 from dataclasses import dataclass, replace

@@ -22,6 +22,8 @@ The run folder gets ``predictions.csv`` (each test token, how likely it was, wha
 
 Papers: Merity, Keskar & Socher (2018), "Regularizing and Optimizing LSTM Language Models" (AWD-LSTM); Karpathy, Johnson
 & Fei-Fei (2016), "Visualizing and Understanding Recurrent Networks" (the coloured page).
+
+Measured on public files, beside what is published: docs/applications.md.
 """
 
 import itertools

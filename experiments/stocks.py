@@ -23,6 +23,8 @@ the last value clearly is a reason to look for a leak first. The run folder gets
 
 Papers: Meese & Rogoff (1983), "Empirical exchange rate models of the seventies" (no model beats the last value); Goyal
 & Welch (2008), "A Comprehensive Look at the Empirical Performance of Equity Premium Prediction" (the picture).
+
+Measured on public files, beside what is published: docs/applications.md.
 """
 
 import itertools

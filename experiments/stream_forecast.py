@@ -18,6 +18,8 @@ gets ``predictions.csv`` (the test windows) and ``plots/forecast.png``. With fil
 `experiments.forecast` does more.
 
 Paper: Hyndman & Athanasopoulos (2021), "Forecasting: Principles and Practice", section 5.2 (the simple forecasts).
+
+Measured on public files, beside what is published: docs/applications.md.
 """
 
 import dataclasses

@@ -132,7 +132,7 @@ def test_the_generated_anomalies_are_found():
         ({"horizon": 0}, "horizon must be a whole number of at least 1, got 0"),
         ({"detector": "forcaster"}, "detector='forcaster' is not known: did you mean 'forecaster'"),
         ({"context": 200}, "generated nothing has 1500 rows, of which 180 train, but .* at least 1701 rows"),
-        ({"path": "gone.csv", "windows": "gone.json"}, "gone.json does not exist"),
+        ({"path": "gone.csv", "windows": "gone.json"}, "gone.csv does not exist; give a folder of series"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(settings, sentence):

@@ -39,7 +39,6 @@ def later(row: Row, others: pytest.MarkDecorator = PROOF) -> list[pytest.MarkDec
 every_in_turn = rows_in_turn(lambda row: True)
 causal = rows(lambda row: row.causal)
 causal_in_turn = rows_in_turn(lambda row: row.causal)
-drawing_in_turn = rows_in_turn(lambda row: row.random)
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -287,7 +286,7 @@ def test_dtype_policy(row):
     assert_equal(got["outputs"].astype("float64"), expected, rtol=0.05)
 
 
-@drawing_in_turn
+@rows_in_turn(lambda row: row.random)
 def test_draws_do_not_depend_on_chunks_or_the_batch(row):
     cell = in_float64(row)
     params, xs, state = sequence(cell)
@@ -303,7 +302,7 @@ def test_draws_do_not_depend_on_chunks_or_the_batch(row):
     assert np.any(np.asarray(rows[:, 0] != rows[:, 1])) == row.by_row
 
 
-@drawing_in_turn
+@rows_in_turn(lambda row: row.random, others=NIGHTLY)  # tests/driver/test_devices.py has every kind of draw
 def test_draws_do_not_depend_on_devices(row):
     """The batch laid out over four devices: draws, outputs and gradients are those of one."""
     cell = in_float64(row)

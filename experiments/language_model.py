@@ -191,7 +191,11 @@ def build(config: Config) -> Experiment:
 def text_of(config: Config) -> Text:
     """The text cut into parts at a character, then each part into tokens of the training part's vocabulary."""
     one_of("tokens", config.tokens, ("characters", "subwords", "words"))
-    rate("validation", config.validation + TEST)
+    if not 0 <= config.validation < 1 - TEST:
+        raise ValueError(
+            f"validation must be at least 0 and below {1 - TEST:g}, for the last {TEST:.0%} test; got "
+            f"{config.validation}."
+        )
     whole = read_text(config.path) if config.path else generated_text()
     test = round(len(whole) * (1 - TEST))
     cuts = [0, test - round(len(whole) * (config.validation or Config.validation)), test, len(whole)]

@@ -77,6 +77,14 @@ def test_text_from_the_run(run, capsys):
         assert stop.value.code == 2 and sentence in capsys.readouterr().err
 
 
+def test_without_validation_all_before_the_test_part_trains():
+    kept, all_of_it = (text_of(dataclasses.replace(SMALL, validation=share)) for share in (0.05, 0.0))
+    assert kept.training == kept.validation < kept.test
+    assert all_of_it.training == all_of_it.test == kept.test and all_of_it.validation == kept.validation
+    with pytest.raises(ValueError, match=r"below 0\.9, for the last 10% test; got 0\.95\."):
+        text_of(dataclasses.replace(SMALL, validation=0.95))
+
+
 @pytest.mark.parametrize("tokens", ["words", "subwords"])
 def test_other_tokens(tokens, tmp_path):
     if tokens == "subwords":

@@ -3,11 +3,12 @@
     python scripts/reproduce.py                              the quick lines, one seed each: 30 minutes at most
     python scripts/reproduce.py --budget full                every line that needs no GPU, with all its seeds: hours
     python scripts/reproduce.py --only adding-200 'chrono-*' these lines, with all their seeds
+    python scripts/reproduce.py --missing                    the seeds that results/ lacks, of every line without a GPU
     python scripts/reproduce.py --list
 
 One run on each core at a time, each in a process of its own and in a folder under --runs. Stopped and started again, it
-goes on where it was. Writes results/NAME.json, pictures, results/README.md, and the table of docs/applications.md;
-`--write` does that alone.
+goes on where it was. Writes results/NAME.json, pictures of the runs that lie there, results/README.md, and the table of
+docs/applications.md; `--write` does that alone. Seeds that were run elsewhere keep what is written of them.
 """
 
 import argparse
@@ -137,8 +138,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="lines by name; * stands for anything")
     parser.add_argument("--seeds", type=int, help="seeds 0 to N - 1 of each line")
-    parser.add_argument("--budget", choices=BUDGETS, help="default quick; with --only, whatever the lines need")
+    parser.add_argument("--budget", choices=BUDGETS, help="default quick; with --only or --missing, what needs no GPU")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "reproduce", help="default runs/reproduce")
+    parser.add_argument("--missing", action="store_true", help="only seeds that results/ has nothing of")
     parser.add_argument("--list", action="store_true", help="list the lines")
     parser.add_argument("--write", action="store_true", help="run nothing, write down what there is")
     asked = parser.parse_args()
@@ -154,7 +156,8 @@ def main() -> None:
         budgets = (asked.budget,) if asked.budget else ("quick", "full")
         chosen = [line for line in chosen if line.budget in budgets]
     else:
-        wanted = {"quick": ("quick",), "full": ("quick", "full"), "gpu": ("gpu",)}[asked.budget or "quick"]
+        budget = asked.budget or ("full" if asked.missing else "quick")
+        wanted = {"quick": ("quick",), "full": ("quick", "full"), "gpu": ("gpu",)}[budget]
         chosen = [line for line in lines if line.budget in wanted]
     if asked.list:
         for line in chosen if asked.only or asked.budget else lines:
@@ -163,15 +166,17 @@ def main() -> None:
     for line in [line for line in chosen if "$" in os.path.expandvars(line.command)]:
         print(f"{line.name} is left out: set the variable in {line.command}")
         chosen.remove(line)
-    one_seed = not asked.only and asked.budget in (None, "quick")
+    one_seed = not (asked.only or asked.missing) and asked.budget in (None, "quick")
     counts = {line.name: asked.seeds or (1 if one_seed else line.seeds) for line in chosen}
     # All first seeds before all second ones: stopped early, every line has something.
     ordered = sorted((seed, place) for place, line in enumerate(chosen) for seed in range(counts[line.name]))
     jobs = [Job(chosen[place], seed, chosen[place].folder(asked.runs, seed)) for seed, place in ordered]
+    from results_page import recorded, write
+
+    if asked.missing:
+        jobs = [job for job in jobs if job.seed not in recorded(job.line, ROOT / "results")]
     if not asked.write:
         run(jobs)
-    from results_page import write
-
     write(lines, asked.runs, ROOT / "results")
 
 

@@ -35,6 +35,7 @@ Most runs shared the machine with another one, a run on each core, and some with
 there. A line's JSON file has every seed's scores, at other lengths too, and how often the answers at each step are
 right.
 """
+KEPT = "solved stopped metrics steps best_step sequences seconds compile_seconds git_revision".split()
 APPLICATION_COLUMNS = ["task", "score", "beside it", "published", "aim", "minutes", "command", "date"]
 MEASURED = "<!-- measured by scripts/reproduce.py -->\n"
 COLUMNS = [
@@ -53,16 +54,13 @@ COLUMNS = [
 
 
 def write(lines: "list[Line]", runs: Path, results: Path) -> None:
-    """Write down the runs under ``runs``; lines that were run elsewhere keep what is written of them."""
+    """Write down the runs under ``runs``; seeds that were run elsewhere keep what is written of them."""
     results.mkdir(exist_ok=True)
     for line in lines:
         found = summary(line, runs)
         if found is not None:
-            path = results / f"{line.name}.json"
-            known = read(line, results)
-            # A short run here does not take the place of a long one elsewhere.
-            if known is None or len(known["seeds"]) <= len(found["seeds"]):
-                path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            content = joined(read(line, results), found)
+            (results / f"{line.name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     suite = [line for line in lines if not line.application]
     pictures = draw(suite, runs, results / "plots")
     (results / "README.md").write_text(page(suite, results, pictures), encoding="utf-8")
@@ -81,6 +79,23 @@ def read(line: "Line", results: Path) -> dict[str, Any] | None:
     return content if content is not None and content["command"] == line.command else None
 
 
+def recorded(line: "Line", results: Path) -> set[int]:
+    """The seeds of which a result is written."""
+    content = read(line, results) or {"seeds": []}
+    return {seed["seed"] for seed in content["seeds"] if "failed" not in seed}
+
+
+def joined(known: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, and of what is known the seeds that were not run again."""
+    if known is None:
+        return found
+    seeds = {seed["seed"]: seed for seed in (*known["seeds"], *found["seeds"])}
+    # What is told of a whole line is told of as many seeds as there are.
+    most = max(found, known, key=lambda content: len(content["seeds"]))
+    ordered = [seeds[number] for number in sorted(seeds)]
+    return known | found | {"seeds": ordered, "accuracy_by_step": most["accuracy_by_step"]}
+
+
 def summary(line: "Line", runs: Path) -> dict[str, Any] | None:
     """What the finished runs of a line came to; None if there is none."""
     seeds, last, date = [], None, ""
@@ -89,14 +104,13 @@ def summary(line: "Line", runs: Path) -> dict[str, Any] | None:
         if (folder / "result.json").exists():
             last = json.loads((folder / "result.json").read_text(encoding="utf-8"))
             date = dt.date.fromtimestamp((folder / "result.json").stat().st_mtime).isoformat()
-            kept = ("solved", "stopped", "metrics", "steps", "best_step", "sequences", "seconds", "compile_seconds")
-            seeds.append({"seed": seed} | {name: last[name] for name in kept})
+            seeds.append({"seed": seed} | {name: last[name] for name in KEPT})
         elif (folder / "failed.txt").exists():
             seeds.append({"seed": seed, "failed": (folder / "failed.txt").read_text(encoding="utf-8").strip()})
     if not seeds:
         return None
     about = {n: getattr(line, n) for n in ("name", "task", "command", "setting", "published", "source", "aim", "score")}
-    where = {} if last is None else {n: last[n] for n in ("device", "versions", "git_revision", "baseline")}
+    where = {} if last is None else {n: last[n] for n in ("device", "versions", "baseline")}
     positions = by_step([line.folder(runs, entry["seed"]) for entry in seeds if "failed" not in entry])
     return about | {"date": date} | where | {"seeds": seeds, "accuracy_by_step": positions}
 

@@ -77,9 +77,19 @@ def test_every_seed_is_on_the_page_the_failed_ones_too(tmp_path):
     )
     assert "| another | ours |" in page and "not run" in page and "**another**: Too slow." in page
     assert (results / "plots" / "one.png").exists() and "plots/one.png" in page
-    # What was run elsewhere stays.
+    # What was run elsewhere stays, and a seed run here joins it.
     results_page.write([LINE, unrun], tmp_path / "nowhere", results)
     assert json.loads((results / "one.json").read_text()) == content
+    assert results_page.recorded(LINE, results) == {0, 1}
+    _result(LINE.folder(tmp_path / "here", 2), mse=0.2, git_revision="def")
+    _result(LINE.folder(tmp_path / "here", 3), mse=0.4)
+    results_page.write([LINE, unrun], tmp_path / "here", results)
+    joined = json.loads((results / "one.json").read_text())
+    assert joined["seeds"][:2] == content["seeds"][:2]
+    assert [seed["metrics"]["mse"] for seed in joined["seeds"]] == [0.1, 0.3, 0.2, 0.4]
+    assert [seed["git_revision"] for seed in joined["seeds"]] == ["abc", "abc", "def", "abc"]
+    # Another command has no seeds yet.
+    assert results_page.recorded(reproduce.replace(LINE, command="other"), results) == set()
 
 
 def test_accuracy_by_step_is_the_median_over_seeds_and_long_sequences_come_in_parts(tmp_path):

@@ -35,7 +35,7 @@ Most runs shared the machine with another one, a run on each core, and some with
 there. A line's JSON file has every seed's scores, at other lengths too, and how often the answers at each step are
 right.
 """
-KEPT = "solved stopped metrics steps best_step sequences seconds compile_seconds git_revision".split()
+KEPT = ["solved", "stopped", "metrics", "steps", "best_step", "sequences", "seconds", "compile_seconds", "git_revision"]
 APPLICATION_COLUMNS = ["task", "score", "beside it", "published", "aim", "minutes", "command", "date"]
 MEASURED = "<!-- measured by scripts/reproduce.py -->\n"
 COLUMNS = [

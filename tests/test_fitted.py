@@ -9,7 +9,7 @@ import pytest
 import lstm_jax
 from lstm_jax import GRU, LSTM
 from lstm_jax.data import DataError
-from lstm_jax.models import SequenceClassifier, SequenceRegressor, SequenceTagger
+from lstm_jax.models import LSTMFCN, SequenceClassifier, SequenceRegressor, SequenceTagger
 from lstm_jax.models.losses import Measure
 from lstm_jax.train import Optimizer
 
@@ -144,6 +144,7 @@ def test_class_weights():
     [
         (SequenceRegressor(cells=(GRU(3), LSTM(4)), pooling="mean"), UNEQUAL, SUMS),
         (SequenceClassifier(cells=SMALL, vocabulary=4), RNG.integers(0, 4, (40, 5)), LABELS),
+        (LSTMFCN(cells=SMALL, filters=(3,), kernels=(2,)), X, LABELS),
     ],
 )
 def test_saved_and_loaded(tmp_path, model, x, y):

@@ -4,9 +4,9 @@ Karim, Majumdar, Darabi & Chen 2018, "LSTM Fully Convolutional Networks for Time
 (arXiv:1709.05206), figure 1; for several channels Karim et al. 2019, "Multivariate LSTM-FCNs" (arXiv:1801.04503).
 
 Deviations: the cells read the series step by step (the paper's dimension shuffle hands an LSTM the whole series as one
-step, which fixes its length); layer normalisation over the filters at each step, not batch normalisation, whose running
-statistics are no pure function of the parameters; no squeeze and excite. A sequence that ends early is answered as if
-it had been cut there: behind its end each convolution sees the zeros that it sees behind any sequence.
+step, which fixes its length); no squeeze and excite. A sequence that ends early is answered as if it had been cut
+there: behind its end each convolution sees the zeros that it sees behind any sequence, and batch normalisation leaves
+it out.
 """
 
 import jax
@@ -20,12 +20,17 @@ from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
 from lstm_jax.models.pooling import Pool
 from lstm_jax.options import positive
 
+MOMENTUM = 0.9
+"""What a step leaves of the running statistics: they are those of the last few steps, in short trainings too."""
+
 
 class LSTMFCN(SequenceModel):
     """Class of a sequence from recurrent layers (their last output, dropped out) and convolutions (their mean).
 
     ``LSTMFCN(classes=3).init(key, xs)`` gives the variables, ``.apply(variables, xs)`` the logits ``[*batch, classes]``
-    for ``xs [T, *batch, D]``.
+    for ``xs [T, *batch, D]``. In training, batch normalisation takes the statistics of the batch:
+    ``.apply(variables, xs, mutable=["batch_stats"])`` gives the logits and the running statistics, which normalise
+    elsewhere.
     """
 
     LOSS = CROSS_ENTROPY
@@ -65,14 +70,16 @@ class LSTMFCN(SequenceModel):
             )
         xs = self.embed(xs)
         recurrent = Pool("last")(self.encode(xs, lengths), lengths)
-        inside = jnp.array(True)
+        inside, mask = jnp.array(True), None
         if lengths is not None:
-            inside = (jnp.arange(len(xs)).reshape(-1, *(1,) * lengths.ndim) < lengths)[..., None]
+            inside = mask = (jnp.arange(len(xs)).reshape(-1, *(1,) * lengths.ndim) < lengths)[..., None]
+        running = not self.is_mutable_collection("batch_stats")
         ys = jnp.where(inside, xs, 0)  # padding may hold anything, NaN too
         for number, (filters, kernel) in enumerate(zip(self.filters, self.kernels, strict=True)):
             # As a matrix product: XLA's convolutions are 50 times slower in a `lax.scan` on a CPU, as training is.
             ys = nn.Dense(filters, name=f"conv_{number}")(_taps(ys, kernel))
-            ys = jnp.where(inside, nn.relu(nn.LayerNorm(name=f"norm_{number}")(ys)), 0)
+            normal = nn.BatchNorm(running, momentum=MOMENTUM, name=f"norm_{number}")(ys, mask=mask)
+            ys = jnp.where(inside, nn.relu(normal), 0)
         convolved = Pool("mean")(ys, lengths)
         return nn.Dense(self.classes)(jnp.concatenate([recurrent, convolved], axis=-1))
 

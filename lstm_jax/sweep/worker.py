@@ -200,11 +200,12 @@ def measures_of(experiment: Experiment) -> tuple[str, ...]:
     import jax
     import numpy as np
 
-    from lstm_jax.train.state import devices_mesh, keys_of
+    from lstm_jax.train.state import devices_mesh, keys_of, programs
 
     with jax.set_mesh(devices_mesh()):
         keys = jax.eval_shape(keys_of, np.int32(0))
-        scores = jax.eval_shape(experiment.evaluate, jax.eval_shape(experiment.init, keys.init), keys.validation)
+        start = jax.eval_shape(programs(experiment).init.function, keys)
+        scores = jax.eval_shape(experiment.evaluate, start.scored, keys.validation)
     return (*scores, *MEASURES)
 
 

@@ -47,6 +47,9 @@ class Experiment:
     carry: Callable[[Any], Any] | None = None
     """``carry(params) -> carry``: what goes from each step to the next beside the parameters, at first: such as the
     recurrent state of truncated backpropagation through time. No gradient flows through it. None: nothing."""
+    scored: Callable[[Any, Any], Any] | None = None
+    """``scored(params, carry) -> params``: what is validated, tested and kept, where that takes more than the optimised
+    parameters: such as the running statistics of batch normalisation, which the carry holds. None: the parameters."""
     optimizer: Optimizer = Optimizer()
     steps: int
     """How many optimiser steps at most."""

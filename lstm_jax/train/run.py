@@ -72,7 +72,7 @@ def load_run(path: str | os.PathLike[str], experiment: Experiment | None = None)
         functions = programs(experiment)
         state = functions.init(functions.keys(np.int32(0)))
         with Checkpoints(folder / CHECKPOINTS, read_only=True) as checkpoints:
-            restored = checkpoints.restore(Saved(state, Best.none_yet(state.params)))
+            restored = checkpoints.restore(Saved(state, Best.none_yet(state.scored)))
     if restored is None:
         raise RunError(f"{folder} has no checkpoint yet.")
     # Plain arrays, for use outside of the mesh.

@@ -54,7 +54,7 @@ class Session:
         functions = programs(experiment)
         self.keys = functions.keys(np.int32(seed))
         state = functions.init(self.keys)
-        self.saved = Saved(state, Best.none_yet(state.params))
+        self.saved = Saved(state, Best.none_yet(state.scored))
         self.seconds = self.compile_seconds = 0.0
         self.writers: tuple[Any, ...] = ()
         self.checkpoints = None

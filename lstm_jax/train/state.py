@@ -35,11 +35,14 @@ class TrainState:
     """The run's training key, the same at every step: what a step draws depends on it and on ``step`` alone."""
     carry: Any = None
     """What the loss function hands on; None of an experiment without it."""
+    join: Callable[[Any, Any], Any] | None = struct.field(pytree_node=False, default=None)
+    """`Experiment.scored`."""
 
     @property
     def scored(self) -> Any:
-        """The parameters that are validated and tested: the average, where the optimiser keeps one."""
-        return self.opt_state.average if isinstance(self.opt_state, Averaged) else self.params
+        """What is validated and tested: of the parameters the average, where the optimiser keeps one."""
+        params = self.opt_state.average if isinstance(self.opt_state, Averaged) else self.params
+        return params if self.join is None else self.join(params, self.carry)
 
 
 class Keys(NamedTuple):
@@ -130,6 +133,7 @@ def programs(experiment: Experiment) -> Programs:
         experiment.batch,
         experiment.loss,
         experiment.carry,
+        experiment.scored,
         experiment.evaluate,
         experiment.test or experiment.evaluate,
         _Update(experiment.optimizer, experiment.steps),
@@ -191,6 +195,7 @@ def _programs(
     batch: Callable[[Key, Array], Any] | Buckets | HostBatches,
     loss: Callable[..., tuple[Any, ...]],
     carry: Callable[[Any], Any] | None,
+    scored: Callable[[Any, Any], Any] | None,
     evaluate: Callable[[Any, Key], Mapping[str, Any]],
     test: Callable[[Any, Key], Mapping[str, Any]],
     update: _Update,
@@ -200,7 +205,7 @@ def _programs(
     def start(keys: Keys) -> TrainState:
         params = init(keys.init)
         first = None if carry is None else carry(params)
-        state = TrainState(jnp.int32(0), params, update({}).init(params), keys.train, first)
+        state = TrainState(jnp.int32(0), params, update({}).init(params), keys.train, first, scored)
         return jax.tree.map(_strong, state)
 
     def step(state: TrainState, numbers: Mapping[str, Array], read: Any) -> tuple[TrainState, Mapping[str, Any], Array]:
@@ -217,7 +222,7 @@ def _programs(
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.norm(grads)
         finite = jnp.isfinite(value) & jnp.isfinite(norm) & _all_finite(params)
-        new = TrainState(state.step + 1, params, opt_state, state.key, handed)
+        new = TrainState(state.step + 1, params, opt_state, state.key, handed, state.join)
         return new, {**metrics, "loss": value, "grad_norm": norm}, finite
 
     def advance(
@@ -246,9 +251,9 @@ def _programs(
 
         return jax.lax.while_loop(more, body, (state, Records(jnp.int32(0), jnp.bool_(True), buffers)))
 
-    scored = Program(evaluate, mesh)
-    tested = scored if test is evaluate else Program(test, mesh)
-    return Programs(Program(keys_of, mesh), Program(start, mesh), Program(advance, mesh), scored, tested)
+    validated = Program(evaluate, mesh)
+    tested = validated if test is evaluate else Program(test, mesh)
+    return Programs(Program(keys_of, mesh), Program(start, mesh), Program(advance, mesh), validated, tested)
 
 
 def _shapes(tree: Any) -> Any:

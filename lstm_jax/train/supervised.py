@@ -43,7 +43,9 @@ def supervised_experiment(
 ) -> Experiment:
     """Train a model on examples: each epoch visits each of them once, in an order of its own.
 
-    The model is applied with an rng named ``dropout`` in training and without one elsewhere.
+    The model is applied with an rng named ``dropout`` in training and without one elsewhere. Collections of its
+    variables beside ``params``, such as the running statistics of ``flax.linen.BatchNorm``, are mutable in training:
+    what the model makes of them is kept; the optimiser leaves them alone.
 
     Args:
         model: ``model.apply(params, xs, lengths=lengths)`` gives the answers.
@@ -72,30 +74,42 @@ def supervised_experiment(
     metric = one_of("metric", metric or loss.name, measures)
     sorted_ = Buckets.of(train, min(batch_size, len(train)), buckets)
     weights = None if class_weights is None else jnp.asarray(class_weights, jnp.float32)
-    # Where all are as long as they are stored, the model is spared the masks.
-    equal = all((part.lengths == len(part.xs)).all() for part in sorted_.parts)
 
-    def init(key: Key) -> Any:
+    def variables(key: Key) -> Any:
         return model.init(key, jnp.asarray(train.xs[:, :1]), lengths=jnp.asarray(train.lengths[:1]))
 
-    def training_loss(params: Any, batch: dict[str, Array], key: Key) -> tuple[Array, dict[str, Array]]:
+    statistics = [name for name in jax.eval_shape(variables, jax.random.key(0)) if name != "params"]
+    # Where all are as long as they are stored, the model is spared the masks; but statistics leave filler out.
+    equal = all((part.lengths == len(part.xs)).all() for part in sorted_.parts)
+    equal = equal and not (statistics and any(len(part) % sorted_.batch_size for part in sorted_.parts))
+
+    def first_statistics(params: Any) -> dict[str, Any]:
+        first = variables(jax.random.key(0))
+        return {name: first[name] for name in statistics}
+
+    def training_loss(params: Any, batch: dict[str, Array], key: Key, *carry: Any) -> tuple[Any, ...]:
         dropout, augmented = jax.random.split(key)
         xs = batch["xs"] if augment is None else augment(batch["xs"], augmented)
-        answers: Any = model.apply(params, xs, lengths=None if equal else batch["lengths"], rngs={"dropout": dropout})
+        lengths = None if equal else batch["lengths"]
+        given = _joined(params, *carry) if statistics else params
+        said: Any = model.apply(given, xs, lengths=lengths, rngs={"dropout": dropout}, mutable=statistics)
+        answers, updated = said
         targets = batch["targets"]
         counted = batch["weights"]
         counted = counted if train.every_step else counted.reshape(-1, *(1,) * (targets.ndim - 1))
         if weights is not None:
             counted = counted * weights[targets]
-        return loss.mean(answers, targets, counted), {}
+        return loss.mean(answers, targets, counted), {}, *([updated] if statistics else [])
 
     tested = validation if test is None else test
     arrays = [(part.xs, part.lengths, part.targets) for part in (train, validation, tested)]
     return Experiment(
         name=name,
-        init=init,
+        init=lambda key: {"params": variables(key)["params"]},
         batch=sorted_,
         loss=training_loss,
+        carry=first_statistics if statistics else None,
+        scored=_joined if statistics else None,
         evaluate=_scoring(model, validation, measures),
         test=_scoring(model, tested, measures),
         optimizer=optimizer,
@@ -122,6 +136,10 @@ def predict(model: nn.Module, params: Any, examples: Examples) -> np.ndarray:
     found = [np.asarray(answer(params, xs, lengths)) for xs, lengths, _ in zip(*pieces, strict=True)]
     rows = int(examples.every_step)
     return np.concatenate(found, axis=rows).take(range(len(examples)), axis=rows)
+
+
+def _joined(params: Any, statistics: Any) -> Any:
+    return {**params, **statistics}
 
 
 @functools.lru_cache(maxsize=8)

@@ -17,33 +17,39 @@ def _case(cells="lstm", **settings) -> tuple[Any, jax.Array, Any]:
     model = LSTMFCN(cells=CELLS[cells], classes=3, filters=(4, 5), kernels=(4, 3), **settings)
     xs = jax.random.normal(jax.random.key(0), (9, 4, 2))
     variables = model.init(jax.random.key(1), xs)
-    # Biases and scales that are not 0 and 1.
+    # Biases, scales and statistics that are not 0 and 1; no variance below 0.
     leaves, shape = jax.tree.flatten(variables)
     keys = jax.random.split(jax.random.key(2), len(leaves))
-    noisy = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    noisy = [leaf + 0.1 * jnp.abs(jax.random.normal(key, leaf.shape)) for leaf, key in zip(leaves, keys, strict=True)]
     return model, xs, jax.tree.unflatten(shape, noisy)
 
 
-def _by_hand(params, cells, xs):
-    """Logits ``[classes]`` of one sequence ``[T, D]``: every sum written out."""
+def _by_hand(variables, cells, sequences, *, training=False):
+    """Logits ``[N, classes]`` of sequences ``[T_i, D]``, and each layer's mean and variance: every sum written out."""
+    params, known = variables["params"], variables["batch_stats"]
     p = jax.tree.map(np.asarray, {name: value for name, value in params.items() if name != "Recurrent_0"})
-    ys = np.asarray(xs, np.float64)
+    layer, statistics = [np.asarray(one, np.float64) for one in sequences], []
     for number in range(2):
         flat, bias, size = p[f"conv_{number}"]["kernel"], p[f"conv_{number}"]["bias"], (4, 3)[number]
-        kernel, new = flat.reshape(size, ys.shape[1], -1), np.zeros((len(ys), flat.shape[-1]))
-        for t in range(len(ys)):
-            for k in range(size):
-                at = t + k - (size - 1) // 2
-                if 0 <= at < len(ys):
-                    new[t] += ys[at] @ kernel[k]
-            new[t] += bias
-            mean, var = new[t].mean(), new[t].var()
-            normal = (new[t] - mean) / np.sqrt(var + 1e-6)
-            new[t] = np.maximum(normal * p[f"norm_{number}"]["scale"] + p[f"norm_{number}"]["bias"], 0)
-        ys = new
-    outputs, _ = unroll(cells[0], params["Recurrent_0"]["cell"], jnp.asarray(xs)[:, None])
-    both = np.concatenate([np.asarray(outputs[-1, 0]), ys.mean(axis=0)])
-    return both @ p["Dense_0"]["kernel"] + p["Dense_0"]["bias"]
+        kernel = flat.reshape(size, layer[0].shape[1], -1)
+        new = [np.zeros((len(ys), flat.shape[-1])) + bias for ys in layer]
+        for row, ys in enumerate(layer):
+            for t in range(len(ys)):
+                for k in range(size):
+                    at = t + k - (size - 1) // 2
+                    if 0 <= at < len(ys):
+                        new[row][t] += ys[at] @ kernel[k]
+        norm, steps = f"norm_{number}", np.concatenate(new)
+        mean, var = (known[norm]["mean"], known[norm]["var"]) if not training else (steps.mean(0), steps.var(0))
+        statistics.append((np.asarray(mean), np.asarray(var)))
+        normal = [(ys - statistics[-1][0]) / np.sqrt(statistics[-1][1] + 1e-5) for ys in new]
+        layer = [np.maximum(ys * p[norm]["scale"] + p[norm]["bias"], 0) for ys in normal]
+    answers = []
+    for xs, ys in zip(sequences, layer, strict=True):
+        outputs, _ = unroll(cells[0], params["Recurrent_0"]["cell"], jnp.asarray(xs)[:, None])
+        both = np.concatenate([np.asarray(outputs[-1, 0]), ys.mean(axis=0)])
+        answers.append(both @ p["Dense_0"]["kernel"] + p["Dense_0"]["bias"])
+    return np.array(answers), statistics
 
 
 @pytest.mark.parametrize("cells", CELLS)
@@ -51,9 +57,23 @@ def test_is_what_the_paper_draws(cells):
     model, xs, variables = _case(cells)
     answers = model.apply(variables, xs)
     assert answers.shape == (4, 3)
-    for row in range(4):
-        expected = _by_hand(variables["params"], CELLS[cells], xs[:, row])
-        np.testing.assert_allclose(answers[row], expected, rtol=1e-4, atol=1e-5)
+    expected, _ = _by_hand(variables, CELLS[cells], np.swapaxes(xs, 0, 1))
+    np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_in_training_the_batch_normalises_padding_left_out():
+    model, xs, variables = _case()
+    lengths = jnp.array([9, 3, 0, 6])
+    garbage = jnp.where(jnp.arange(9)[:, None] < lengths, 0, jnp.nan)[..., None]
+    answers, updated = model.apply(variables, xs + garbage, lengths=lengths, mutable=["batch_stats"])
+    rows = (0, 1, 3)
+    sequences = [np.asarray(xs[: lengths[row], row]) for row in rows]
+    expected, statistics = _by_hand(variables, CELLS["lstm"], sequences, training=True)
+    np.testing.assert_allclose(answers[np.array(rows)], expected, rtol=1e-4, atol=1e-5)
+    for number, found in enumerate(statistics):
+        before, after = (tree["batch_stats"][f"norm_{number}"] for tree in (variables, updated))
+        for name, one in zip(("mean", "var"), found, strict=True):
+            np.testing.assert_allclose(after[name], 0.9 * before[name] + 0.1 * one, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("cells", CELLS)
@@ -89,7 +109,7 @@ def test_dropout_is_on_with_a_key_and_spares_the_convolutions():
     dropped = everything.apply(variables, xs, rngs={"dropout": jax.random.key(0)})
     params = variables["params"]
     without = {**params, "Dense_0": {**params["Dense_0"], "kernel": params["Dense_0"]["kernel"].at[:3].set(0)}}
-    np.testing.assert_allclose(dropped, model.apply({"params": without}, xs), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(dropped, model.apply({**variables, "params": without}, xs), rtol=1e-4, atol=1e-5)
 
 
 def test_works_without_a_batch_axis():

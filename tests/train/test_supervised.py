@@ -1,5 +1,7 @@
 """Experiments on examples in memory: what is scored, how the loss counts, that it learns."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from lstm_jax import LSTM
 from lstm_jax.data import Examples
-from lstm_jax.models import SequenceClassifier, SequenceRegressor, SequenceTagger
+from lstm_jax.models import LSTMFCN, SequenceClassifier, SequenceRegressor, SequenceTagger
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY, MAE, MSE, RMSE
 from lstm_jax.train import Optimizer, predict, supervised_experiment, train
 from lstm_jax.train import supervised as module
@@ -113,3 +115,46 @@ def test_the_inputs_of_training_may_be_changed():
 def test_a_metric_that_is_not_measured_is_refused():
     with pytest.raises(ValueError, match="metric='f1' is not known: choose one of 'cross_entropy'"):
         made(SequenceClassifier(), classes(8), CROSS_ENTROPY, metric="f1")
+
+
+FCN = LSTMFCN(cells=(LSTM(3),), classes=2, filters=(4,), kernels=(3,), dropout=0.0)
+
+
+def test_running_statistics_are_those_of_the_training_and_the_optimiser_leaves_them_alone():
+    data = classes(11)
+    still = Optimizer(learning_rate=1e-12, weight_decay=0.5)
+    experiment = made(FCN, data, CROSS_ENTROPY, batch_size=11, steps=3, optimizer=still, scores=(ACCURACY,))
+    assert set(experiment.init(jax.random.key(0))) == {"params"}
+    result = train(experiment, quiet=True)
+    start = FCN.init(jax.random.key(0), data.xs)["batch_stats"]
+    whole = {**result.params, "batch_stats": start}
+    updated: Any
+    _, updated = FCN.apply(whole, data.xs, lengths=data.lengths, mutable=["batch_stats"])
+    # Each of the three steps leaves nine tenths of what was there; 0 and 1 at first.
+    for name, first in (("mean", 0.0), ("var", 1.0)):
+        seen = (updated["batch_stats"]["norm_0"][name] - 0.9 * first) / 0.1
+        expected = 0.9**3 * first + (1 - 0.9**3) * seen
+        np.testing.assert_allclose(result.params["batch_stats"]["norm_0"][name], expected, rtol=1e-4, atol=1e-5)
+    answers = predict(FCN, result.params, data)
+    assert result.metrics["accuracy"] == pytest.approx((answers.argmax(axis=1) == data.targets).mean())
+
+
+def test_filler_is_in_no_statistic():
+    data = Examples.of(list(np.ones((5, 6, 1))), [0, 1, 0, 1, 0])
+    still = Optimizer(learning_rate=1e-12)
+    # The second of two batches of 4 has one sequence alone: with filler beside it, zeros, its mean would be lower.
+    found = [
+        train(made(FCN, data, CROSS_ENTROPY, batch_size=size, steps=2, optimizer=still), quiet=True).params
+        for size in (4, 5)
+    ]
+    for one, other in zip(*map(jax.tree.leaves, found), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_running_statistics_come_back_from_a_checkpoint(tmp_path):
+    def run(steps, workdir=None):
+        experiment = made(FCN, classes(11), CROSS_ENTROPY, steps=steps, config={"a": 1}, evaluate_every=2)
+        return train(experiment, workdir=workdir, quiet=True)
+
+    run(4, tmp_path)
+    jax.tree.map(np.testing.assert_array_equal, run(8, tmp_path).params, run(8).params)

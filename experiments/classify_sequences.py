@@ -32,10 +32,11 @@ import numpy as np
 
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
-from lstm_jax.data.baselines import fit_linear
+from lstm_jax.data.baselines import simple_classes
 from lstm_jax.data.cylinder_bell_funnel import cylinder_bell_funnel
 from lstm_jax.data.examples import Examples
 from lstm_jax.data.labelled import LabelledSequences, number_classes, read_sequences
+from lstm_jax.data.windows import Standardizer
 from lstm_jax.metrics.classification import class_report, confusion_matrix, wilson_interval
 from lstm_jax.models.classifier import SequenceClassifier
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
@@ -100,8 +101,8 @@ def build(config: Config) -> Experiment:
     classes, targets = number_classes(*files)
     known, test = (Examples.of(file.sequences, answers) for file, answers in zip(files, targets, strict=True))
     train, _ = _parts(known, config.validation)
-    scaled = _standardizer(train)
-    known, test = scaled(known), scaled(test)
+    scale = Standardizer.fit(np.concatenate(train.sequences()), axis=0)
+    known, test = known.map(scale.apply), test.map(scale.apply)
     train, validation = _parts(known, config.validation)
     model = _model(config, len(classes))
 
@@ -131,7 +132,7 @@ def build(config: Config) -> Experiment:
         right = np.trace(confusion) / len(test)
         confusion_picture(folder / "plots" / "confusion.png", confusion, classes, f"test accuracy {right:.1%}")
 
-    simple_ones = _simple_answers(known, test, len(classes))
+    simple_ones = simple_classes(known, test, len(classes))
     frequencies = np.bincount(known.targets) / len(known)
     return supervised_experiment(
         model,
@@ -164,37 +165,6 @@ def _model(config: Config, classes: int) -> SequenceClassifier | LSTMFCN:
         return LSTMFCN(cells=cells, classes=classes, filters=config.filters, dropout=config.dropout)
     cells = (Bidirectional(config.cell, config.cell),) * config.layers
     return SequenceClassifier(cells=cells, classes=classes, pooling=config.pooling, dropout=config.dropout)
-
-
-def _standardizer(train: Examples) -> Any:
-    """What shifts and scales each channel to mean 0 and standard deviation 1 over all steps of ``train``."""
-    steps = np.concatenate(train.sequences()).astype(np.float64)
-    mean, std = steps.mean(axis=0), steps.std(axis=0)
-    std = np.where(std > 1e-6 * np.abs(mean), std, 1.0)  # a constant channel stays at 0
-    return lambda examples: Examples.of([(one - mean) / std for one in examples.sequences()], examples.targets)
-
-
-def _simple_answers(train: Examples, test: Examples, classes: int) -> dict[str, np.ndarray]:
-    """What needs no network: classes ``[N]`` of the test sequences, by name."""
-    steps = int(train.lengths.max())
-    ours, theirs = _resampled(train, steps), _resampled(test, steps)
-    # |a - b|^2 = |b|^2 - 2 a.b + |a|^2, of which the last is the same for all b.
-    nearest = np.argmin((ours**2).sum(axis=1) - 2 * theirs @ ours.T, axis=1)
-    linear = fit_linear(ours.T, np.eye(classes)[train.targets], ridge=1.0)
-    return {
-        "majority": np.full(len(test), np.argmax(np.bincount(train.targets))),
-        "nearest": train.targets[nearest],
-        "linear": np.argmax(linear(theirs.T), axis=1),
-    }
-
-
-def _resampled(examples: Examples, steps: int) -> np.ndarray:
-    """Each sequence interpolated at ``steps`` even times from its first to its last step, ``[N, steps * D]``."""
-    rows = []
-    for one in examples.sequences():
-        times = np.linspace(0, len(one) - 1, steps)
-        rows.append(np.concatenate([np.interp(times, np.arange(len(one)), channel) for channel in one.T]))
-    return np.array(rows)
 
 
 def _notes(files: tuple[LabelledSequences, ...], train: Examples, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -38,13 +38,13 @@ import numpy as np
 from lstm_jax import Bidirectional
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
-from lstm_jax.data import DataError, Examples
+from lstm_jax.data import Examples
 from lstm_jax.data.bag_of_words import fit_naive_bayes
-from lstm_jax.data.text import LabelledTexts, generated_reviews, read_labelled_texts, stratified_folds
+from lstm_jax.data.text import LabelledTexts, generated_reviews, read_labelled_texts
 from lstm_jax.data.tokens import Characters, Subwords, Tokens, Words
 from lstm_jax.data.vectors import read_vectors
 from lstm_jax.metrics.classification import confusion_matrix, wilson_interval
-from lstm_jax.models.classifier import SequenceClassifier
+from lstm_jax.models.classifier import SequenceClassifier, attention_weights
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
 from lstm_jax.models.pooling import Pooling
 from lstm_jax.options import positive, rate
@@ -112,7 +112,7 @@ def build(config: Config) -> Experiment:
             f"vectors are those of words; leave them out, or set --tokens words instead of {config.tokens}."
         )
     texts = read_labelled_texts(config.path, config.label, config.text) if config.path else generated_reviews()
-    parts, shared = _parts(texts, config.fold)
+    parts, shared = texts.parts(config.fold, FOLDS)
     train, validation, test = parts
     tokens = _tokens(config, train.texts)
     encoded = [[tokens.encode(text)[: config.longest] for text in part.texts] for part in parts]
@@ -150,7 +150,9 @@ def build(config: Config) -> Experiment:
         (folder / "tokens.json").write_text(json.dumps(tokens.to_json(), ensure_ascii=False), encoding="utf-8")
         if config.pooling == "attention":
             chosen = np.random.default_rng(0).permutation(len(test))[:SHOWN]
-            read = _attended(model, params, examples[2].take(chosen), test.take(chosen), probabilities[chosen], tokens)
+            seen = examples[2].take(chosen)
+            weights = attention_weights(model, params, seen)
+            read = _attended(weights, seen.lengths, test.take(chosen), probabilities[chosen], tokens)
             title = f"What the network attended to in {len(read)} test texts"
             write_attention(folder / "attention.html", title, read)
             draw_attention(folder / "plots" / "attention.png", title.replace(str(len(read)), "10", 1), read[:10])
@@ -195,23 +197,6 @@ def build(config: Config) -> Experiment:
     return replace(experiment, init=init)
 
 
-def _parts(texts: LabelledTexts, fold: int) -> tuple[tuple[LabelledTexts, LabelledTexts, LabelledTexts], int]:
-    """Training, validation and test, and how many texts training shared with the others."""
-    if fold not in range(FOLDS):
-        raise ValueError(f"fold must be 0 to {FOLDS - 1}, got {fold}.")
-    folds = stratified_folds(texts.labels, FOLDS)
-    validates = (fold + 1) % FOLDS
-    elsewhere = {texts.texts[row] for row in np.flatnonzero((folds == fold) | (folds == validates))}
-    train = np.flatnonzero((folds != fold) & (folds != validates))
-    kept = [int(row) for row in train if texts.texts[row] not in elsewhere]
-    parts = texts.take(kept), texts.take(np.flatnonzero(folds == validates)), texts.take(np.flatnonzero(folds == fold))
-    lacking = [name for number, name in enumerate(texts.classes) if number not in parts[0].labels]
-    if lacking or not all(map(len, parts)):
-        what = f"none of class {lacking[0]!r} to train on" if lacking else "too few to validate and test"
-        raise DataError(f"The {len(texts)} texts leave {what}; give at least {FOLDS} different texts of each class.")
-    return parts, len(train) - len(kept)
-
-
 def _tokens(config: Config, texts: tuple[str, ...]) -> Tokens:
     if config.tokens == "characters":
         return Characters.of(texts)
@@ -221,19 +206,11 @@ def _tokens(config: Config, texts: tuple[str, ...]) -> Tokens:
 
 
 def _attended(
-    model: SequenceClassifier,
-    params: Any,
-    examples: Examples,
-    texts: LabelledTexts,
-    answers: np.ndarray,
-    tokens: Tokens,
+    weights: np.ndarray, lengths: np.ndarray, texts: LabelledTexts, answers: np.ndarray, tokens: Tokens
 ) -> list[Attended]:
-    """The texts, with the weights that the model gave to their tokens and the classes' probabilities ``[N, C]``."""
-    inputs = jnp.asarray(examples.xs), jnp.asarray(examples.lengths)
-    _, inner = model.apply(params, inputs[0], lengths=inputs[1], mutable=["intermediates"])
-    weights = np.asarray(jax.tree.leaves(inner)[0])
+    """The texts, with the weights ``[T, N]`` of their tokens and the classes' probabilities ``[N, C]``."""
     read = []
-    for row, (text, length) in enumerate(zip(texts.texts, examples.lengths, strict=True)):
+    for row, (text, length) in enumerate(zip(texts.texts, lengths, strict=True)):
         names = texts.classes[texts.labels[row]], texts.classes[answers[row].argmax()]
         read.append(Attended(tokens.pieces(text)[:length], weights[:length, row], *names, float(answers[row].max())))
     return read

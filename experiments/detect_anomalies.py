@@ -41,14 +41,13 @@ from flax import linen as nn
 from lstm_jax import data
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
-from lstm_jax.data.nab import LabelledSeries, generated_nab, read_nab
-from lstm_jax.metrics.nab import PROFILES, nab_score, probation, windowed_gaussian
+from lstm_jax.data.nab import ScaledSeries, features, generated_nab, read_nab
+from lstm_jax.metrics.nab import PROFILES, nab_score, windowed_gaussian
 from lstm_jax.models import SequenceTagger
 from lstm_jax.models.anomaly import ErrorTail, SequenceAutoencoder, stream_autoencoder, stream_forecaster
 from lstm_jax.models.losses import MAE
 from lstm_jax.options import one_of, positive
-from lstm_jax.report.anomalies import draw_anomalies
-from lstm_jax.report.rows import write_rows
+from lstm_jax.report.anomalies import draw_anomalies, write_anomalies
 from lstm_jax.train import Experiment, Optimizer, predict, supervised_experiment
 
 HOP = 4
@@ -84,51 +83,13 @@ class Config:
     """Validations, 50 steps apart, without a better score that end the training."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """One series as the model sees it."""
-
-    series: LabelledSeries
-    scale: data.Standardizer
-    xs: np.ndarray
-    """``[N, 3]``: the value in units of the training rows, sine and cosine of the time of day."""
-    trained: int
-    """The first row that does not train."""
-    probation: int
-    """The first row that is scored."""
-
-    @classmethod
-    def of(cls, series: LabelledSeries, needed: int) -> "Rows":
-        """Standard units, from the training rows alone."""
-        rows = probation(len(series.values))
-        trained = rows * 4 // 5
-        if trained < needed or rows == trained:
-            raise data.DataError(
-                f"{series.name} has {len(series.values)} rows, of which {trained} train, but context and horizon need "
-                f"{needed}: give at least {int(needed / 0.12) + 10} rows, or a smaller --context or --horizon."
-            )
-        scale = data.Standardizer.fit(series.values[:trained])
-        return cls(series, scale, features(scale, series.values, series.hours), trained, rows)
-
-    def windows(self, first: int, stop: int, length: int, hop: int) -> np.ndarray:
-        """The windows of ``length`` rows in the rows ``[first, stop)``, ``[W, length, 3]``."""
-        view = np.lib.stride_tricks.sliding_window_view(self.xs[first:stop], length, axis=0)
-        return np.swapaxes(view, 1, 2)[::hop]
-
-
-def features(scale: data.Standardizer, values: np.ndarray, hours: np.ndarray) -> np.ndarray:
-    """What the model sees of values and hours of the day ``[*any]``: ``[*any, 3]``."""
-    angle = np.asarray(hours) * (2 * np.pi / 24)
-    return np.stack([scale.apply(np.asarray(values)), np.sin(angle), np.cos(angle)], axis=-1).astype(np.float32)
-
-
 def build(config: Config) -> Experiment:
     """The experiment for these settings."""
     for setting in ("horizon", "context", "batch_size", "steps", "patience"):
         positive(setting, getattr(config, setting))
     one_of("detector", config.detector, ("forecaster", "autoencoder"))
     found = read_nab(config.path, config.windows) if config.path else generated_nab()
-    rows = [Rows.of(series, config.context + config.horizon) for series in found]
+    rows = [ScaledSeries.of(series, config.context + config.horizon) for series in found]
     windows = [series.windows for series in found]
     train, validation, test = (_examples(config, rows, part) for part in ("train", "validation", "test"))
     gaussian = [np.abs(windowed_gaussian(series.values)) for series in found]
@@ -155,7 +116,7 @@ def build(config: Config) -> Experiment:
     def report(params: Any, folder: Path) -> None:
         scores, threshold = judged(params)
         best = nab_score(scores, windows).threshold
-        _write_predictions(folder / "predictions.csv", rows, scores, threshold)
+        write_anomalies(folder / "predictions.csv", rows, scores, threshold)
         draw_anomalies(folder / "plots" / "anomalies.png", found, scores, {"best": best, "probation": threshold})
 
     return supervised_experiment(
@@ -183,7 +144,7 @@ def model_of(config: Config) -> nn.Module:
     return SequenceTagger((config.cell,))
 
 
-def anomaly_scores(config: Config, params: Any, rows: list[Rows]) -> list[np.ndarray]:
+def anomaly_scores(config: Config, params: Any, rows: list[ScaledSeries]) -> list[np.ndarray]:
     """The anomaly scores ``[N]`` of each series."""
     errors, ahead = [], config.horizon
     if config.detector == "autoencoder":
@@ -213,7 +174,7 @@ def stream(config: Config, params: Any, scale: data.Standardizer) -> Callable[..
     return lambda state, value, hour: next_score(state, jnp.asarray(features(scale, np.array(value), np.array(hour))))
 
 
-def _examples(config: Config, rows: list[Rows], part: str) -> data.Examples:
+def _examples(config: Config, rows: list[ScaledSeries], part: str) -> data.Examples:
     """Windows that train; and, of a forecaster, whole series whose targets are those of the part alone."""
     repeats = config.detector == "autoencoder"
     ahead, sequences, targets = 0 if repeats else config.horizon, [], []
@@ -234,21 +195,6 @@ def _examples(config: Config, rows: list[Rows], part: str) -> data.Examples:
             sequences.append(one.xs[: stop - ahead])
             targets.append(answers)
     return data.Examples.of(sequences, targets, every_step=True)
-
-
-def _write_predictions(path: Path, rows: list[Rows], scores: list[np.ndarray], threshold: float) -> None:
-    """A row for each row of each series; alarms are at the threshold that needs no labels."""
-    table = []
-    for one, its in zip(rows, scores, strict=True):
-        inside = np.zeros(len(its), int)
-        for first, last in one.series.windows:
-            inside[first : last + 1] = 1
-        for row, score in enumerate(its):
-            time = str(one.series.times[row]).replace("T", " ")
-            known = int(row < one.probation)
-            alarm = int(score >= threshold and not known)
-            table.append([one.series.name, time, one.series.values[row], f"{score:.4f}", alarm, inside[row], known])
-    write_rows(path, ["series", "timestamp", "value", "anomaly_score", "alarm", "window", "probation"], table)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,6 @@ The run folder gets ``predictions.csv`` (the test rows), ``future.csv`` (the row
 origin and by distance) and ``plots/forecast.png``.
 
 Expected with seed 0 on the generated series: test RMSE about 5.6; naive 13.45, seasonal naive 7.42, linear 5.82.
-ETTh1 as in the papers on long horizons (seven columns together, MSE and MAE in standard units)::
-
-    python -m experiments.forecast --csv ETTh1.csv --column all --split 8640 2880 2880 --horizon 24 --context 168
-        --season 24 --linear-path --dropout 0.3 --optimizer.weight-decay 0.1 --optimizer.learning-rate 1e-3
-        --steps 1000 --evaluate-every 100 --patience 3
-
-At 24 rows the MSE is about 0.33, the linear map's 0.30; LSTMa in Zhou et al. (2021) has 0.650.
 
 Papers: Hyndman & Athanasopoulos (2021), "Forecasting: Principles and Practice", section 5.2 (the simple forecasts);
 Hewamalage, Bergmeir & Bandara (2021), "Recurrent Neural Networks for Time Series Forecasting" (one model for many
@@ -54,12 +47,11 @@ import numpy as np
 from lstm_jax import data
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
-from lstm_jax.data.panel import Panel, Part, Roles, make_panel
+from lstm_jax.data.panel import Part, Roles, make_panel
 from lstm_jax.data.split import split_panel
 from lstm_jax.metrics import forecasting as scores
 from lstm_jax.models.forecaster import Forecaster
-from lstm_jax.models.heads import Point, check_levels, make_head
-from lstm_jax.models.losses import MAE, MSE, Measure
+from lstm_jax.models.heads import Point, check_levels, make_head, measures
 from lstm_jax.options import positive
 from lstm_jax.report.forecasting import report_forecasts
 from lstm_jax.train import Experiment, Optimizer
@@ -148,15 +140,8 @@ def build(config: Config) -> Experiment:
     )
     # Of several series or columns only the standard units compare.
     unit = float(panel.scales[0].std[0]) if len(series) == len(roles.targets) == 1 else 1.0
-    measures = {
-        "rmse": Measure("rmse", lambda a, t: MSE.values(head.point(a), t), finish=lambda mean: mean**0.5 * unit),
-        "mae": Measure("mae", lambda a, t: MAE.values(head.point(a), t), finish=lambda mean: mean * unit),
-    }
-    metric = "rmse"
-    if not isinstance(head, Point):
-        metric = "crps"
-        measures |= {"crps": dataclasses.replace(head.crps, finish=lambda mean: mean * unit)}
-    simple = _simple(panel, panel.test, season)
+    metric = "rmse" if isinstance(head, Point) else "crps"
+    simple = panel.simple_forecasts(panel.test, season)
     truth = panel.test.examples.targets
     trivial = {f"rmse_{name}": scores.rmse(values, truth) * unit for name, values in simple.items()}
     best = min(trivial.values())
@@ -172,7 +157,7 @@ def build(config: Config) -> Experiment:
         if not isinstance(head, Point):
             quantiles = np.asarray(head.quantiles(answers, config.levels))
             columns |= {f"q{level:g}": quantiles[..., number] for number, level in enumerate(config.levels)}
-        return columns | (simple if part is panel.test else _simple(panel, part, season))
+        return columns | (simple if part is panel.test else panel.simple_forecasts(part, season))
 
     def further_scores(params: Any) -> dict[str, float]:
         columns = forecasts(params, panel.test)
@@ -204,7 +189,7 @@ def build(config: Config) -> Experiment:
         validation=panel.validation.examples,
         test=panel.test.examples,
         loss=dataclasses.replace(head.loss, name="loss"),
-        scores=tuple(measures.values()),
+        scores=measures(head, unit),
         metric=metric,
         optimizer=config.optimizer,
         batch_size=config.batch_size,
@@ -258,14 +243,6 @@ def _season(series: data.Series, train: slice, context: int) -> int:
     if series.season is not None and series.season <= context:
         return series.season
     return data.detect_season(data.fill_missing(series.values[:, 0])[train], context)
-
-
-def _simple(panel: Panel, part: Part, season: int) -> Columns:
-    """What needs no network, ``[W, H, C]`` by name, in standard units."""
-    targets = panel.train.examples.targets
-    horizon, count = targets.shape[1:]
-    contexts = [one.examples.xs[:-horizon, :, :count] for one in (panel.train, part)]
-    return data.simple_forecasts(contexts[0], targets, contexts[1], season)
 
 
 if __name__ == "__main__":

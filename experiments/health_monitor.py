@@ -33,9 +33,9 @@ import numpy as np
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
 from lstm_jax.data.beats import NORMAL, Stream, beat_stream, check_beats, deviation, generated_beats, halves, mean_beat
-from lstm_jax.data.examples import Examples
 from lstm_jax.data.labelled import read_sequences
 from lstm_jax.data.table import DataError
+from lstm_jax.data.windows import Standardizer
 from lstm_jax.metrics.alarms import (
     AlarmScores,
     alarm_scores,
@@ -105,7 +105,7 @@ def build(config: Config) -> Experiment:
     streams, mean = _streams(config)
     events = {name: events_of(stream.abnormal) for name, stream in streams.items()}
     model = SequenceTagger(cells=(config.cell,), outputs=1)
-    parts = {name: _cut(stream, config.context) for name, stream in streams.items()}
+    parts = {name: stream.pieces(config.context) for name, stream in streams.items()}
     deviations = {name: deviation(stream, mean) for name, stream in streams.items()}
 
     def watch(params: Any) -> Watched:
@@ -207,25 +207,11 @@ def _streams(config: Config) -> tuple[dict[str, Stream], np.ndarray]:
                 f"The {part} beats make a stream of {samples} samples with {events} events; it needs {config.context} "
                 "samples and an event: give more beats or a smaller --context."
             )
-    heard = streams["train"].values.astype(np.float64)
-    mean, std = heard.mean(axis=0), heard.std(axis=0)
-    std = np.where(std > 1e-6 * np.abs(mean), std, 1.0)
+    scale = Standardizer.fit(streams["train"].values, axis=0)
     scaled = {
-        part: replace(stream, values=((stream.values - mean) / std).astype(np.float32))
-        for part, stream in streams.items()
+        part: replace(stream, values=scale.apply(stream.values).astype(np.float32)) for part, stream in streams.items()
     }
-    return scaled, (mean_beat(train, config.normal) - mean) / std
-
-
-def _cut(stream: Stream, context: int) -> Examples:
-    """The stream in pieces ``[context, N, D]``, one behind the other; what is left over is left out."""
-    pieces = len(stream.values) // context
-    values = stream.values[: pieces * context].reshape(pieces, context, -1)
-    marks = stream.abnormal[: pieces * context].reshape(pieces, context).astype(np.float32)
-    lengths = np.full(pieces, context, np.int32)
-    return Examples(
-        np.ascontiguousarray(values.swapaxes(0, 1)), lengths, np.ascontiguousarray(marks.T), every_step=True
-    )
+    return scaled, scale.apply(mean_beat(train, config.normal))
 
 
 if __name__ == "__main__":

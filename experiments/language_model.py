@@ -26,7 +26,6 @@ Papers: Merity, Keskar & Socher (2018), "Regularizing and Optimizing LSTM Langua
 Measured on public files, beside what is published: docs/applications.md.
 """
 
-import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +39,16 @@ import optax
 from lstm_jax.cell import Cell
 from lstm_jax.cells import LSTM
 from lstm_jax.cli import run_experiment
-from lstm_jax.data import DataError
+from lstm_jax.data.corpus import Corpus
 from lstm_jax.data.fingerprint import fingerprint
 from lstm_jax.data.generated_text import generated_text
 from lstm_jax.data.streams import Scored, Streams
 from lstm_jax.data.text import read_text
-from lstm_jax.data.tokens import Characters, Subwords, Words
+from lstm_jax.data.tokens import Words
 from lstm_jax.metrics.ngram import witten_bell
 from lstm_jax.models.generation import generate
-from lstm_jax.models.language_model import LanguageModel, memory
-from lstm_jax.options import one_of, positive, rate
+from lstm_jax.models.language_model import LanguageModel, memory, told
+from lstm_jax.options import positive, rate
 from lstm_jax.report.activation import Unit, draw_activation, slow_units, write_activation
 from lstm_jax.report.rows import write_rows
 from lstm_jax.train import Experiment, Optimizer
@@ -101,22 +100,6 @@ class Config:
     """Steps between two validations."""
 
 
-@dataclass(frozen=True)
-class Text:
-    """A text as tokens, and where its parts begin."""
-
-    tokens: Characters | Subwords | Words
-    ids: np.ndarray
-    training: int
-    """Where the training part ends."""
-    validation: int
-    """Where the part that validates begins."""
-    test: int
-    """Where the test part begins."""
-    characters: int
-    """Of the test part."""
-
-
 def build(config: Config) -> Experiment:
     """The experiment for these settings."""
     for setting in ("hidden_size", "layers", "evaluate_every"):
@@ -142,14 +125,8 @@ def build(config: Config) -> Experiment:
         return optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"]).mean(), {}, state
 
     def scores(params: Any, scored: Scored) -> dict[str, Any]:
-        def window(state: Any, part: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
-            logits, state = model.apply(params, part[0], state)
-            nats = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(part[1], 0))
-            return state, jnp.sum(jnp.where(part[1] >= 0, nats, 0.0))
-
-        start = model.initial_state(params, scored.inputs.shape[2])
-        _, sums = jax.lax.scan(window, start, (jnp.asarray(scored.inputs), jnp.asarray(scored.targets)))
-        return {"nats": (nats := jnp.sum(sums) / int((scored.targets >= 0).sum())), "perplexity": jnp.exp(nats)}
+        nats = jnp.mean(told(model, params, scored)[0], where=scored.targets >= 0)
+        return {"nats": nats, "perplexity": jnp.exp(nats)}
 
     def tested(params: Any, key: jax.Array) -> dict[str, Any]:
         found = scores(params, test)
@@ -188,30 +165,11 @@ def build(config: Config) -> Experiment:
     )
 
 
-def text_of(config: Config) -> Text:
-    """The text cut into parts at a character, then each part into tokens of the training part's vocabulary."""
-    one_of("tokens", config.tokens, ("characters", "subwords", "words"))
-    if not 0 <= config.validation < 1 - TEST:
-        raise ValueError(
-            f"validation must be at least 0 and below {1 - TEST:g}, for the last {TEST:.0%} test; got "
-            f"{config.validation}."
-        )
-    whole = read_text(config.path) if config.path else generated_text()
-    test = round(len(whole) * (1 - TEST))
-    cuts = [0, test - round(len(whole) * (config.validation or Config.validation)), test, len(whole)]
-    parts = [whole[start:stop] for start, stop in itertools.pairwise(cuts)]
-    known = parts[0] if config.validation else whole[:test]
-    if config.tokens == "characters":
-        tokens = Characters.of(known)
-    elif config.tokens == "subwords":
-        tokens = Subwords.of(known, config.vocabulary_size)
-    else:
-        tokens = Words.of(known, positive("vocabulary_size", config.vocabulary_size))
-    ids = [tokens.encode(part) for part in parts]
-    if min(map(len, ids)) < 2:
-        raise DataError(f"{config.path} has {len(whole)} characters, too few to train on, validate and test.")
-    validation, test = len(ids[0]), len(ids[0]) + len(ids[1])
-    return Text(tokens, np.concatenate(ids), validation if config.validation else test, validation, test, len(parts[2]))
+def text_of(config: Config) -> Corpus:
+    """The text in its parts, as tokens."""
+    text = read_text(config.path) if config.path else generated_text()
+    size, share = config.vocabulary_size, config.validation
+    return Corpus.of(text, config.tokens, size, validation=share, test=TEST, name=config.path or "The generated text")
 
 
 def language_model(config: Config, vocabulary: int) -> LanguageModel:
@@ -225,26 +183,16 @@ def language_model(config: Config, vocabulary: int) -> LanguageModel:
     return LanguageModel(vocabulary, tuple(cells), config.embedding_size, config.tied, config.dropout)
 
 
-def _write_predictions(path: Path, model: LanguageModel, params: Any, text: Text, scored: Scored) -> None:
+def _write_predictions(path: Path, model: LanguageModel, params: Any, text: Corpus, scored: Scored) -> None:
     """Each test token in order: how likely it was, and what was likeliest."""
-
-    def window(state: Any, part: tuple[jax.Array, jax.Array]) -> tuple[Any, tuple[jax.Array, jax.Array]]:
-        logits, state = model.apply(params, part[0], state)
-        nats = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(part[1], 0))
-        return state, (nats, jnp.argmax(logits, axis=-1))
-
-    inputs, targets = jnp.asarray(scored.inputs), jnp.asarray(scored.targets)
-    start = model.initial_state(params, inputs.shape[2])
-    nats, likeliest = (np.asarray(one) for one in jax.jit(lambda: jax.lax.scan(window, start, (inputs, targets))[1])())
-    # [W, T, R] in the order of the text: a row after the other.
-    flat = [one.transpose(2, 0, 1).ravel() for one in (scored.targets, nats, likeliest)]
-    known = zip(*(one[flat[0] >= 0] for one in flat), strict=True)
+    nats, likeliest = (np.asarray(one) for one in jax.jit(lambda: told(model, params, scored))())
     name = text.tokens.token
-    rows = ((name(int(target)), f"{value:.5g}", name(int(guess))) for target, value, guess in known)
+    columns = (scored.in_order(one) for one in (scored.targets, nats, likeliest))
+    rows = ((name(int(token)), f"{cost:.5g}", name(int(guess))) for token, cost, guess in zip(*columns, strict=True))
     write_rows(path, ["token", "nats", "likeliest"], rows)
 
 
-def _show_memory(folder: Path, model: LanguageModel, params: Any, text: Text) -> None:
+def _show_memory(folder: Path, model: LanguageModel, params: Any, text: Corpus) -> None:
     """The beginning of the test text, coloured by the slowest units of the last layer."""
     shown = text.ids[text.test : text.test + SHOWN]
     values = np.asarray(memory(model, params, text.ids[max(0, text.test - WARMUP) : text.test + SHOWN])[-1])

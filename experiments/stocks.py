@@ -27,7 +27,6 @@ Papers: Meese & Rogoff (1983), "Empirical exchange rate models of the seventies"
 Measured on public files, beside what is published: docs/applications.md.
 """
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +39,13 @@ import numpy as np
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
 from lstm_jax.data.fingerprint import fingerprint
-from lstm_jax.data.prices import Prices, generated_prices, read_prices
+from lstm_jax.data.prices import generated_prices, read_prices
 from lstm_jax.data.walk_forward import Folds
-from lstm_jax.metrics.direction import bootstrap_interval, right_direction
+from lstm_jax.metrics.direction import right_direction, walk_forward_scores
 from lstm_jax.models import SequenceTagger
 from lstm_jax.models.losses import MSE
 from lstm_jax.options import positive
-from lstm_jax.report.rows import write_rows
-from lstm_jax.report.walk_forward import draw_walk_forward
+from lstm_jax.report.walk_forward import draw_walk_forward, verdict, write_walk_forward
 from lstm_jax.train import Experiment, Optimizer
 
 
@@ -149,14 +147,14 @@ def build(config: Config) -> Experiment:
     majority = folds.by_row(np.broadcast_to(folds.up[:, None], (networks, *folds.returns.shape)))
 
     def scores(params: Any) -> Mapping[str, float]:
-        return score_walk_forward(prices, truth, forecasts(params), majority)
+        return walk_forward_scores(prices.values, truth, forecasts(params), majority)
 
     def report(params: Any, folder: Path) -> None:
         found, said = scores(params), forecasts(params)
         sentence = verdict(found)
         (folder / "verdict.txt").write_text(sentence + "\n", encoding="utf-8")
         print(sentence)
-        _write_predictions(folder / "predictions.csv", prices, said)
+        write_walk_forward(folder / "predictions.csv", prices, said)
         gained = np.nansum((truth - said["last_value"]) ** 2 - (truth - said["forecast"]) ** 2, axis=1)
         hits = {"network": right_direction(said["forecast"], truth), "majority": right_direction(majority, truth)}
         ends = folds.tested_until[1:] - folds.known_until[1]
@@ -183,49 +181,6 @@ def build(config: Config) -> Experiment:
         fingerprint=fingerprint(prices.dates, prices.values),
         config=config,
     )
-
-
-def score_walk_forward(
-    prices: Prices, truth: np.ndarray, said: Mapping[str, np.ndarray], majority: np.ndarray
-) -> dict[str, float]:
-    """Errors of prices, directional accuracy, and the intervals of the differences from the baselines."""
-    before, after = prices.values[-len(truth) - 1 : -1], prices.values[1:][-len(truth) :]
-    scores = {}
-    for name, forecast in said.items():
-        error = np.sqrt(np.nanmean((before * np.exp(forecast) - after) ** 2))
-        scores["rmse" if name == "forecast" else f"rmse_{name}"] = float(error)
-    # In returns, where all times and symbols count alike.
-    gain = 1e4 * ((truth - said["last_value"]) ** 2 - (truth - said["forecast"]) ** 2)
-    hits, simple = right_direction(said["forecast"], truth), right_direction(majority, truth)
-    for name, values in {"gain_on_last_value": gain, "direction": hits, "direction_gain": hits - simple}.items():
-        low, high = bootstrap_interval(values)
-        scores |= {name: float(np.nanmean(values)), f"{name}_low": low, f"{name}_high": high}
-    return scores | {"direction_majority": float(np.nanmean(simple))}
-
-
-def verdict(scores: Mapping[str, float]) -> str:
-    """In words, whether the baselines are beaten."""
-    error = "beaten" if scores["gain_on_last_value_low"] > 0 else "NOT beaten"
-    way = "beaten" if scores["direction_gain_low"] > 0 else "NOT beaten"
-    return (
-        f"The last value is {error}: RMSE {scores['rmse']:.4g}, last value {scores['rmse_last_value']:.4g}, drift "
-        f"{scores['rmse_drift']:.4g}. The majority direction is {way}: right {scores['direction']:.1%} of the time "
-        f"(95% interval {scores['direction_low']:.1%} to {scores['direction_high']:.1%}), majority "
-        f"{scores['direction_majority']:.1%}."
-    )
-
-
-def _write_predictions(path: Path, prices: Prices, said: Mapping[str, np.ndarray]) -> None:
-    """A row for each tested date and symbol: the price and what was forecast the row before."""
-    rows = []
-    first = len(prices.dates) - len(said["forecast"])
-    for at, column in itertools.product(range(first, len(prices.dates)), range(len(prices.symbols))):
-        before, price = prices.values[at - 1, column], prices.values[at, column]
-        if np.isnan(before) or np.isnan(price):
-            continue
-        expected = [f"{before * np.exp(forecast[at - first, column]):.6g}" for forecast in said.values()]
-        rows.append([str(prices.dates[at]), prices.symbols[column], f"{price:.6g}", *expected])
-    write_rows(path, ["date", "symbol", "price", *said], rows)
 
 
 if __name__ == "__main__":

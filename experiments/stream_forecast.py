@@ -38,7 +38,7 @@ from lstm_jax.data.large_csv import LargeCsv
 from lstm_jax.data.row_windows import Rows, RowWindows, fit_scale
 from lstm_jax.metrics import forecasting as scores
 from lstm_jax.models.forecaster import Forecaster
-from lstm_jax.models.losses import MAE, MSE, Measure
+from lstm_jax.models.heads import Point, measures
 from lstm_jax.options import positive
 from lstm_jax.report.figures import forecast_against_truth
 from lstm_jax.report.forecasting import write_forecasts
@@ -117,11 +117,8 @@ def build(config: Config) -> Experiment:
         train=train.examples(1),
         validation=validation.examples(),
         test=held_out,
-        loss=Measure("loss", lambda answers, targets: MSE.values(answers[..., 0], targets)),
-        scores=(
-            Measure("rmse", lambda a, t: MSE.values(a[..., 0], t), finish=lambda mean: mean**0.5 * unit),
-            Measure("mae", lambda a, t: MAE.values(a[..., 0], t), finish=lambda mean: mean * unit),
-        ),
+        loss=dataclasses.replace(Point().loss, name="loss"),
+        scores=measures(Point(), unit),
         metric="rmse",
         optimizer=config.optimizer,
         batch_size=config.batch_size,

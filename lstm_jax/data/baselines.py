@@ -1,4 +1,4 @@
-"""Forecasts that a network has to beat. All in NumPy.
+"""Forecasts, and classes, that a network has to beat. All in NumPy.
 
 A forecast takes the context ``inputs [T, W]`` of W windows, oldest row first, and gives ``[W, horizon]``.
 """
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lstm_jax.data.examples import Examples
 from lstm_jax.data.table import DataError
 from lstm_jax.options import positive
 
@@ -98,6 +99,30 @@ def simple_forecasts(
     return {name: np.stack(columns, axis=-1) for name, columns in zip(names, zip(*found, strict=True), strict=True)}
 
 
+def simple_classes(train: Examples, test: Examples, classes: int) -> dict[str, np.ndarray]:
+    """Classes of sequences by what needs no network; of unequal lengths, resampled to the longest of training.
+
+    Args:
+        train: sequences ``[T_i, D]`` with a class each.
+        test: those to be told.
+        classes: how many there are.
+
+    Returns:
+        "majority", the most frequent class; "nearest", that of the nearest training sequence by Euclidean distance;
+        "linear", by ridge regression to one column a class: each ``[N]``.
+    """
+    steps = int(train.lengths.max())
+    ours, theirs = _resampled(train, steps), _resampled(test, steps)
+    # |a - b|^2 = |b|^2 - 2 a.b + |a|^2, of which the last is the same for all b.
+    nearest = np.argmin((ours**2).sum(axis=1) - 2 * theirs @ ours.T, axis=1)
+    linear = fit_linear(ours.T, np.eye(classes)[train.targets], ridge=1.0)
+    return {
+        "majority": np.full(len(test), np.argmax(np.bincount(train.targets))),
+        "nearest": train.targets[nearest],
+        "linear": np.argmax(linear(theirs.T), axis=1),
+    }
+
+
 def detect_season(values: np.ndarray, max_season: int) -> int:
     """The length of the season in rows, found in the training part; 1 if there is none.
 
@@ -139,3 +164,12 @@ def _context(inputs: np.ndarray) -> np.ndarray:
             f"inputs must be [T, W], got the shape {list(inputs.shape)}; of [T, W, 1] pass inputs[..., 0]."
         )
     return inputs
+
+
+def _resampled(examples: Examples, steps: int) -> np.ndarray:
+    """Each sequence interpolated at ``steps`` even times from its first to its last step, ``[N, steps * D]``."""
+    rows = []
+    for one in examples.sequences():
+        times = np.linspace(0, len(one) - 1, steps)
+        rows.append(np.concatenate([np.interp(times, np.arange(len(one)), channel) for channel in one.T]))
+    return np.array(rows)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from lstm_jax.data.examples import padded
+from lstm_jax.data.examples import Examples, padded
 from lstm_jax.data.labelled import LabelledSequences
 from lstm_jax.data.table import DataError
 from lstm_jax.options import positive
@@ -55,6 +55,14 @@ class Stream:
     """bool ``[samples]``: whether the sample belongs to an abnormal beat."""
     starts: np.ndarray
     """The first sample of each beat."""
+
+    def pieces(self, context: int) -> Examples:
+        """Pieces of ``context`` samples, one behind the other, each sample with its mark; the rest is left out."""
+        count = len(self.values) // context
+        values = self.values[: count * context].reshape(count, context, -1)
+        marks = self.abnormal[: count * context].reshape(count, context).astype(np.float32)
+        lengths = np.full(count, context, np.int32)
+        return Examples(np.ascontiguousarray(values.swapaxes(0, 1)), lengths, np.ascontiguousarray(marks.T), True)
 
 
 def beat_stream(

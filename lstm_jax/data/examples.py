@@ -1,7 +1,7 @@
 """Sequences and what is to be said of each: what supervised training, validation and tests are made of."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,13 @@ class Examples:
     def sequences(self) -> list[np.ndarray]:
         """The sequences, each as long as it is."""
         return [self.xs[:length, row] for row, length in enumerate(self.lengths)]
+
+    def map(self, change: Callable[[np.ndarray], Any]) -> "Examples":
+        """Each sequence ``[T_i, ...]`` changed to another one, as long or not; the targets stay."""
+        targets = self.targets
+        if self.every_step:
+            targets = [targets[:length, row] for row, length in enumerate(self.lengths)]
+        return Examples.of([change(one) for one in self.sequences()], targets, every_step=self.every_step)
 
     def split(self, fraction: float, seed: int = 0, *, stratified: bool = False) -> "tuple[Examples, Examples]":
         """Two parts at random, the second one with this share of the rows, at least one of them.

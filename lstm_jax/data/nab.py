@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from lstm_jax.data.table import DataError, read_table, read_text
+from lstm_jax.data.windows import Standardizer
+from lstm_jax.metrics.nab import probation
 
 WINDOWS = Path("labels", "combined_windows.json")
 """Where the windows are, below a folder that is laid out as the benchmark."""
@@ -36,6 +38,52 @@ class LabelledSeries:
     def hours(self) -> np.ndarray:
         """The time of day in hours ``[N]``, 0 to 24."""
         return (self.times - self.times.astype("datetime64[D]")) / np.timedelta64(1, "h")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ScaledSeries:
+    """A series in the units of its training rows, and where these and the probation end."""
+
+    series: LabelledSeries
+    scale: Standardizer
+    xs: np.ndarray
+    """``[N, 3]``: its `features`."""
+    trained: int
+    """The first row that does not train."""
+    probation: int
+    """The first row that is scored."""
+
+    @classmethod
+    def of(cls, series: LabelledSeries, needed: int) -> "ScaledSeries":
+        """The first four fifths of the probation train.
+
+        Args:
+            series: the series.
+            needed: how many rows must train.
+
+        Raises:
+            DataError: they are fewer.
+        """
+        rows = probation(len(series.values))
+        trained = rows * 4 // 5
+        if trained < needed or rows == trained:
+            raise DataError(
+                f"{series.name} has {len(series.values)} rows, of which {trained} train, but context and horizon need "
+                f"{needed}: give at least {int(needed / 0.12) + 10} rows, or a smaller --context or --horizon."
+            )
+        scale = Standardizer.fit(series.values[:trained])
+        return cls(series, scale, features(scale, series.values, series.hours), trained, rows)
+
+    def windows(self, first: int, stop: int, length: int, hop: int) -> np.ndarray:
+        """The windows of ``length`` rows in the rows ``[first, stop)``, ``[W, length, 3]``."""
+        view = np.lib.stride_tricks.sliding_window_view(self.xs[first:stop], length, axis=0)
+        return np.swapaxes(view, 1, 2)[::hop]
+
+
+def features(scale: Standardizer, values: np.ndarray, hours: np.ndarray) -> np.ndarray:
+    """The value in standard units, sine and cosine of the hour of the day: ``[*any, 3]`` for ``[*any]``."""
+    angle = np.asarray(hours) * (2 * np.pi / 24)
+    return np.stack([scale.apply(np.asarray(values)), np.sin(angle), np.cos(angle)], axis=-1).astype(np.float32)
 
 
 def read_nab(path: str | Path, windows: str | Path = "") -> list[LabelledSeries]:

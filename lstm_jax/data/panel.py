@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lstm_jax.data.baselines import simple_forecasts
 from lstm_jax.data.calendar import calendar_features
 from lstm_jax.data.examples import Examples
 from lstm_jax.data.lookahead import refuse_copies, refuse_lookahead
@@ -75,6 +76,22 @@ class Panel:
         mean, std = (np.stack([getattr(s, name) for s in self.scales])[part.series] for name in ("mean", "std"))
         shape = (*mean.shape[:1], 1, *mean.shape[1:], *(1,) * (values.ndim - 3))
         return np.asarray(values, np.float64) * std.reshape(shape) + mean.reshape(shape)
+
+    def simple_forecasts(self, part: Part, season: int) -> dict[str, np.ndarray]:
+        """What needs no network, of a part's windows: ``[W, H, C]`` by name, in standard units.
+
+        Args:
+            part: the windows.
+            season: rows.
+
+        Raises:
+            DataError: no training window has all its targets.
+            ValueError: the context is shorter than ``season`` rows.
+        """
+        targets = self.train.examples.targets
+        horizon, count = targets.shape[1:]
+        contexts = [one.examples.xs[:-horizon, :, :count] for one in (self.train, part)]
+        return simple_forecasts(contexts[0], targets, contexts[1], season)
 
     def notes(self, series: Sequence[Series]) -> tuple[str, ...]:
         """What of its series a person should know: gaps, times left out, what is not forecast."""

@@ -100,3 +100,7 @@ class Scored:
             return np.ascontiguousarray(array.T.reshape(windows, window, -1).astype(np.int32))
 
         return cls(cut(inputs), cut(targets))
+
+    def in_order(self, values: np.ndarray) -> np.ndarray:
+        """Values ``[W, T, R]`` of the tokens that are scored, in the order of the text: ``[N]``."""
+        return values.transpose(2, 0, 1)[self.targets.transpose(2, 0, 1) >= 0]

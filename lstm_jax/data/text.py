@@ -62,6 +62,31 @@ class LabelledTexts:
         texts, places = tuple(self.texts[row] for row in chosen), tuple(self.places[row] for row in chosen)
         return LabelledTexts(texts, self.labels[chosen], self.classes, places)
 
+    def parts(self, fold: int, folds: int) -> "tuple[tuple[LabelledTexts, LabelledTexts, LabelledTexts], int]":
+        """Training, validation and test, and how many texts training shared with the others, which it is without.
+
+        Args:
+            fold: the one that tests, from 0; the next one validates, the others train.
+            folds: into how many each class is dealt out, always in the same way.
+
+        Raises:
+            DataError: a class is not there to train on, or nothing to validate or test.
+            ValueError: there is no such fold.
+        """
+        if fold not in range(folds):
+            raise ValueError(f"fold must be 0 to {folds - 1}, got {fold}.")
+        dealt = stratified_folds(self.labels, folds)
+        validates = (fold + 1) % folds
+        elsewhere = {self.texts[row] for row in np.flatnonzero((dealt == fold) | (dealt == validates))}
+        train = np.flatnonzero((dealt != fold) & (dealt != validates))
+        kept = [int(row) for row in train if self.texts[row] not in elsewhere]
+        parts = (self.take(kept), *(self.take(np.flatnonzero(dealt == part)) for part in (validates, fold)))
+        lacking = [name for number, name in enumerate(self.classes) if number not in parts[0].labels]
+        if lacking or not all(map(len, parts)):
+            what = f"none of class {lacking[0]!r} to train on" if lacking else "too few to validate and test"
+            raise DataError(f"The {len(self)} texts leave {what}; give at least {folds} different texts of each class.")
+        return (parts[0], parts[1], parts[2]), len(train) - len(kept)
+
 
 def read_labelled_texts(path: str | Path, label: str = "label", text: str = "text") -> LabelledTexts:
     """Read labelled texts.

@@ -1,5 +1,7 @@
 """How often the direction of a change is forecast, and how sure that is. All in NumPy."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from lstm_jax.options import positive
@@ -65,3 +67,33 @@ def bootstrap_interval(
     means = (sums[starts].sum(axis=1) / np.maximum(totals, 1))[totals > 0]
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def walk_forward_scores(
+    prices: np.ndarray, truth: np.ndarray, said: Mapping[str, np.ndarray], majority: np.ndarray
+) -> dict[str, float]:
+    """Errors of forecast prices, directional accuracy, and the intervals of the differences from the baselines.
+
+    Args:
+        prices: ``[N, S]``, of S symbols; NaN where missing.
+        truth: the log returns of the last M of these rows ``[M, S]``.
+        said: the returns that were forecast ``[M, S]`` by name; ``forecast`` is the network's, ``last_value`` 0.
+        majority: returns of the direction that was more frequent before ``[M, S]``.
+
+    Returns:
+        ``rmse`` of the forecast prices and ``rmse_NAME`` of the others; ``gain_on_last_value``, the squared errors of
+        returns that are saved, times 10,000; ``direction``, the share of right directions, ``direction_majority``, and
+        their difference ``direction_gain``; ``NAME_low`` and ``NAME_high`` are the ends of 95% intervals.
+    """
+    before, after = prices[-len(truth) - 1 : -1], prices[-len(truth) :]
+    scores = {}
+    for name, forecast in said.items():
+        error = np.sqrt(np.nanmean((before * np.exp(forecast) - after) ** 2))
+        scores["rmse" if name == "forecast" else f"rmse_{name}"] = float(error)
+    # In returns, where all times and symbols count alike.
+    gain = 1e4 * ((truth - said["last_value"]) ** 2 - (truth - said["forecast"]) ** 2)
+    hits, simple = right_direction(said["forecast"], truth), right_direction(majority, truth)
+    for name, values in {"gain_on_last_value": gain, "direction": hits, "direction_gain": hits - simple}.items():
+        low, high = bootstrap_interval(values)
+        scores |= {name: float(np.nanmean(values)), f"{name}_low": low, f"{name}_high": high}
+    return scores | {"direction_majority": float(np.nanmean(simple))}

@@ -1,8 +1,13 @@
 """The class of a whole sequence."""
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
+from lstm_jax.data.examples import Examples
 from lstm_jax.models.encoder import SequenceModel
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
 from lstm_jax.models.pooling import Pool, Pooling
@@ -43,3 +48,16 @@ class SequenceClassifier(SequenceModel):
         positive("classes", self.classes)
         ys = self.encode(self.embed(xs), lengths)
         return nn.Dense(self.classes)(Pool(self.pooling)(ys, lengths))
+
+
+def attention_weights(model: SequenceClassifier, params: Any, examples: Examples) -> np.ndarray:
+    """How much each step counted ``[T, N]``, in a model whose ``pooling`` is "attention".
+
+    Args:
+        model: the model.
+        params: its variables.
+        examples: the sequences.
+    """
+    inputs = jnp.asarray(examples.xs), jnp.asarray(examples.lengths)
+    _, inner = model.apply(params, inputs[0], lengths=inputs[1], mutable=["intermediates"])
+    return np.asarray(jax.tree.leaves(inner)[0])

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.stats import norm
 
-from lstm_jax.models.losses import MSE, Measure
+from lstm_jax.models.losses import MAE, MSE, Measure
 from lstm_jax.options import one_of
 
 Array = jax.Array
@@ -134,6 +134,22 @@ def make_head(name: Literal["point", "quantile", "gaussian"], levels: tuple[floa
     """
     one_of("head", name, ("point", "quantile", "gaussian"))
     return {"point": Point, "gaussian": Gaussian}[name]() if name != "quantile" else Quantiles(levels)
+
+
+def measures(head: Head, unit: float) -> tuple[Measure, ...]:
+    """Errors of the number that is forecast, ``rmse`` and ``mae``, and of a distribution ``crps``.
+
+    Args:
+        head: whose answers are measured.
+        unit: what a standard unit is in the scores' units.
+    """
+    errors = (
+        Measure("rmse", lambda a, t: MSE.values(head.point(a), t), finish=lambda mean: mean**0.5 * unit),
+        Measure("mae", lambda a, t: MAE.values(head.point(a), t), finish=lambda mean: mean * unit),
+    )
+    if isinstance(head, Point):
+        return errors
+    return (*errors, dataclasses.replace(head.crps, finish=lambda mean: mean * unit))
 
 
 def check_levels(levels: tuple[float, ...]) -> None:

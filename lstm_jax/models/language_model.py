@@ -4,11 +4,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import linen as nn
 
 from lstm_jax.adapters.linen import Recurrent
 from lstm_jax.cell import Cell, State
 from lstm_jax.cells.lstm import LSTM
+from lstm_jax.data.streams import Scored
 from lstm_jax.driver import unroll
 from lstm_jax.models.encoder import Dropout, one_cell
 from lstm_jax.options import positive
@@ -84,6 +86,30 @@ class LanguageModel(nn.Module):
             rows: B.
         """
         return self.cell.initial_state(params["params"]["recurrent"]["cell"], (rows,))
+
+
+def told(model: LanguageModel, params: Any, scored: Scored) -> tuple[jax.Array, jax.Array]:
+    """What the model says of tokens, each row's state handed on from window to window.
+
+    Args:
+        model: the model.
+        params: its variables.
+        scored: the tokens.
+
+    Returns:
+        The nats that each token costs, ``-log p``, and the likeliest token in its place, ``[W, T, R]``. Where no token
+        is scored, the nats mean nothing.
+    """
+
+    def window(state: State, part: tuple[jax.Array, jax.Array]) -> tuple[State, tuple[jax.Array, jax.Array]]:
+        inputs, targets = part
+        said: Any = model.apply(params, inputs, state)
+        logits, state = said
+        nats = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(targets, 0))
+        return state, (nats, jnp.argmax(logits, axis=-1))
+
+    start = model.initial_state(params, scored.inputs.shape[2])
+    return jax.lax.scan(window, start, (jnp.asarray(scored.inputs), jnp.asarray(scored.targets)))[1]
 
 
 def memory(model: LanguageModel, params: Any, tokens: Any) -> tuple[jax.Array, ...]:

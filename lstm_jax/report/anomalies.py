@@ -1,13 +1,14 @@
-"""Series with their labelled windows, and the anomaly scores below them."""
+"""Series with their labelled windows and their anomaly scores: a picture and a table."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from lstm_jax.data.nab import LabelledSeries
+from lstm_jax.data.nab import LabelledSeries, ScaledSeries
 from lstm_jax.metrics.nab import probation
 from lstm_jax.report.drawing import BASELINE, TARGET, TRAINING, VALIDATION, new_figure, plain, save_png
+from lstm_jax.report.rows import write_rows
 
 COLUMNS = 3
 """Series beside each other."""
@@ -57,3 +58,25 @@ def draw_anomalies(
     names = ", ".join(f"{name} {height:.3g}" for name, height in thresholds.items())
     figure.suptitle(f"Windows of anomalies (red), probation (grey), alarms (dots); thresholds: {names}", fontsize=9)
     save_png(figure, path)
+
+
+def write_anomalies(path: Path, rows: Sequence[ScaledSeries], scores: Sequence[np.ndarray], threshold: float) -> None:
+    """Write a row for each row of each series.
+
+    Args:
+        path: the CSV file.
+        rows: the series.
+        scores: their anomaly scores ``[N]``.
+        threshold: scores from which on there is an alarm.
+    """
+    table = []
+    for one, its in zip(rows, scores, strict=True):
+        inside = np.zeros(len(its), int)
+        for first, last in one.series.windows:
+            inside[first : last + 1] = 1
+        for row, score in enumerate(its):
+            time = str(one.series.times[row]).replace("T", " ")
+            known = int(row < one.probation)
+            alarm = int(score >= threshold and not known)
+            table.append([one.series.name, time, one.series.values[row], f"{score:.4f}", alarm, inside[row], known])
+    write_rows(path, ["series", "timestamp", "value", "anomaly_score", "alarm", "window", "probation"], table)

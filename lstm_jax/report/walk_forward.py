@@ -1,13 +1,16 @@
-"""What a forecast gains on a baseline as time goes on, and how often its direction is right in each stretch."""
+"""What a forecast gains on a baseline as time goes on: a picture, a table, a sentence."""
 
+import itertools
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from lstm_jax.data.prices import Prices
 from lstm_jax.metrics.direction import bootstrap_interval
 from lstm_jax.report.drawing import BASELINE, COLORS, finish, new_figure, plain, save_png
+from lstm_jax.report.rows import write_rows
 
 
 def draw_walk_forward(
@@ -48,3 +51,28 @@ def draw_walk_forward(
     below.legend(fontsize=8, frameon=False)
     figure.suptitle(plain("\n".join(textwrap.wrap(title, 110))), fontsize=8)
     save_png(figure, path)
+
+
+def verdict(scores: Mapping[str, float]) -> str:
+    """In words, whether the baselines are beaten, by `lstm_jax.metrics.direction.walk_forward_scores`."""
+    error = "beaten" if scores["gain_on_last_value_low"] > 0 else "NOT beaten"
+    way = "beaten" if scores["direction_gain_low"] > 0 else "NOT beaten"
+    return (
+        f"The last value is {error}: RMSE {scores['rmse']:.4g}, last value {scores['rmse_last_value']:.4g}, drift "
+        f"{scores['rmse_drift']:.4g}. The majority direction is {way}: right {scores['direction']:.1%} of the time "
+        f"(95% interval {scores['direction_low']:.1%} to {scores['direction_high']:.1%}), majority "
+        f"{scores['direction_majority']:.1%}."
+    )
+
+
+def write_walk_forward(path: Path, prices: Prices, said: Mapping[str, np.ndarray]) -> None:
+    """A row for each tested date and symbol: the price and what was forecast the row before."""
+    rows = []
+    first = len(prices.dates) - len(said["forecast"])
+    for at, column in itertools.product(range(first, len(prices.dates)), range(len(prices.symbols))):
+        before, price = prices.values[at - 1, column], prices.values[at, column]
+        if np.isnan(before) or np.isnan(price):
+            continue
+        expected = [f"{before * np.exp(forecast[at - first, column]):.6g}" for forecast in said.values()]
+        rows.append([str(prices.dates[at]), prices.symbols[column], f"{price:.6g}", *expected])
+    write_rows(path, ["date", "symbol", "price", *said], rows)

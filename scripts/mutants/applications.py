@@ -13,15 +13,33 @@ MUTANTS = (
         "lstm_jax/train/state.py",
         (
             "what-is-carried-stays-as-it-was",
-            "new = TrainState(state.step + 1, params, opt_state, state.key, handed)",
-            "new = TrainState(state.step + 1, params, opt_state, state.key, state.carry)",
+            "new = TrainState(state.step + 1, params, opt_state, state.key, handed, state.join)",
+            "new = TrainState(state.step + 1, params, opt_state, state.key, state.carry, state.join)",
             f"{CARRY}_the_carry_goes_on_through_calls_and_a_resumption",
         ),
         (
             "the-average-is-never-scored",
-            "return self.opt_state.average if isinstance(self.opt_state, Averaged) else self.params",
-            "return self.params",
+            "params = self.opt_state.average if isinstance(self.opt_state, Averaged) else self.params",
+            "params = self.params",
             f"{CARRY}_averaging_begins_when_validation_gets_worse",
+        ),
+    ),
+    *of(
+        "lstm_jax/train/supervised.py",
+        (
+            "filler-enters-the-statistics",
+            "equal = equal and not (statistics and any(len(part) % sorted_.batch_size for part in sorted_.parts))",
+            "equal = bool(equal)",
+            f"{SUPERVISED}_filler_is_in_no_statistic",
+        ),
+    ),
+    *of(
+        "lstm_jax/models/lstm_fcn.py",
+        (
+            "padding-enters-the-statistics",
+            "(ys, mask=mask)",
+            "(ys)",
+            "tests/models/test_lstm_fcn.py::test_in_training_the_batch_normalises_padding_left_out",
         ),
     ),
     *of(

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.classify_text import Config, _parts, build
+from experiments.classify_text import Config, build
 from lstm_jax import GRU
 from lstm_jax.data.table import DataError
 from lstm_jax.data.text import LabelledTexts, generated_reviews, stratified_folds
@@ -112,7 +112,7 @@ def test_folds_share_no_text(fold):
     found = generated_reviews(200)
     # The last fifty are said twice.
     doubled = found.take(np.concatenate([np.arange(200), np.arange(150, 200)]))
-    (train, validation, test), shared = _parts(doubled, fold)
+    (train, validation, test), shared = doubled.parts(fold, 10)
     assert len(train) + shared + len(validation) + len(test) == 250
     assert not set(train.texts) & (set(validation.texts) | set(test.texts))
     assert shared > 0
@@ -204,7 +204,7 @@ def test_wrong_files_and_settings(tmp_path):
         build(dataclasses.replace(SMALL, path=str(path)))
     same = LabelledTexts(("x",) * 40, np.arange(40, dtype=np.int32) % 2, ("a", "b"), ("",) * 40)
     with pytest.raises(DataError, match="The 40 texts leave none of class 'a' to train on"):
-        _parts(same, 0)
+        same.parts(0, 10)
     for change, sentence in [
         ({"fold": 10}, "fold must be 0 to 9, got 10"),
         ({"word_dropout": 1.0}, "word_dropout must be at least 0 and below 1"),

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.detect_anomalies import Config, Rows, anomaly_scores, build, model_of, stream
+from experiments.detect_anomalies import Config, anomaly_scores, build, model_of, stream
 from lstm_jax import GRU
-from lstm_jax.data.nab import generated_nab, read_nab
+from lstm_jax.data.nab import ScaledSeries, generated_nab, read_nab
 from lstm_jax.metrics.nab import nab_score, windowed_gaussian
 from lstm_jax.models.anomaly import ErrorTail
 from lstm_jax.train import train
@@ -58,7 +58,7 @@ def test_rows_behind_the_probation_change_nothing_that_was_learnt(tmp_path, run)
 @pytest.mark.parametrize("detector", ["forecaster", "autoencoder"])
 def test_no_later_row_changes_a_score_and_a_stream_gives_the_same(detector):
     config = dataclasses.replace(SMALL, detector=detector)
-    rows = Rows.of(generated_nab(rows=120)[1], 8)
+    rows = ScaledSeries.of(generated_nab(rows=120)[1], 8)
     params = model_of(config).init(jax.random.key(0), np.zeros((8, 1, 3), np.float32))
     (whole,) = anomaly_scores(config, params, [rows])
     assert len(whole) == 120
@@ -76,7 +76,7 @@ def test_no_later_row_changes_a_score_and_a_stream_gives_the_same(detector):
 
 def test_the_scale_is_that_of_the_training_rows():
     series = generated_nab(rows=400)[0]
-    rows = Rows.of(series, 11)
+    rows = ScaledSeries.of(series, 11)
     assert (rows.trained, rows.probation) == (48, 60)
     assert rows.scale.mean == pytest.approx(series.values[:48].mean())
     np.testing.assert_allclose(rows.xs[:48, 0].std(), 1, rtol=1e-5)

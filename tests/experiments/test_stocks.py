@@ -7,11 +7,12 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.stocks import Config, build, verdict
+from experiments.stocks import Config, build
 from lstm_jax import GRU
 from lstm_jax.data.prices import generated_prices
 from lstm_jax.data.walk_forward import Folds
 from lstm_jax.metrics.direction import bootstrap_interval
+from lstm_jax.report.walk_forward import verdict
 from lstm_jax.train import Optimizer, train
 
 pytestmark = pytest.mark.proof  # they train

@@ -10,7 +10,7 @@ import pytest
 
 from harness import KEY, LENGTHS, B, D, T, assert_equal, mask, outcome, resets, sequence, weigh
 from lstm_jax import step, unroll
-from table import CELLS, FAMILY, OTHERS, PROOFS, TABLE, Row
+from table import CELLS, FAMILY, NESTED, OTHERS, PROOFS, TABLE, Row
 
 PROOF, NIGHTLY = pytest.mark.proof, pytest.mark.nightly
 
@@ -28,7 +28,8 @@ def rows_in_turn(chosen: Callable[[Row], bool], others: pytest.MarkDecorator = P
 
 
 def marks(row: Row) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xdist_group(row.name), *[PROOF] * (row not in CELLS)]
+    tier = NIGHTLY if row in NESTED else PROOF
+    return [pytest.mark.xdist_group(row.name), *[tier] * (row not in CELLS)]
 
 
 def later(row: Row, others: pytest.MarkDecorator = PROOF) -> list[pytest.MarkDecorator]:

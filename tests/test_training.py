@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from harness import assert_equal
 from lstm_jax import LSTM, unroll
@@ -62,6 +63,7 @@ def test_a_cut_stops_the_gradient_and_nothing_else():
     np.testing.assert_allclose(gradient[4:], whole_gradient[4:], rtol=1e-6)
 
 
+@pytest.mark.proof
 def test_bfloat16_learns_like_float32():
     """The mean loss of eight seeds' last quarter of training agrees within 2 %; each is far below the trivial one.
 

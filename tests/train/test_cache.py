@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import jax
@@ -40,11 +42,13 @@ def test_a_second_process_finds_what_the_first_one_compiled(tmp_path):
     assert same == score
 
 
+@pytest.mark.proof
 def test_it_is_off_where_jax_is_told_so(tmp_path):
     assert _run(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false")[0] == 0
     assert not (tmp_path / ".cache").exists()
 
 
+@pytest.mark.proof
 def test_a_home_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / ".cache").write_text("")
     assert _run(tmp_path)[0] == 0

@@ -42,7 +42,7 @@ from lstm_jax import data
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
 from lstm_jax.data.nab import ScaledSeries, features, generated_nab, read_nab
-from lstm_jax.metrics.nab import PROFILES, nab_score, windowed_gaussian
+from lstm_jax.metrics.nab import PROFILES, nab_score, probation, windowed_gaussian
 from lstm_jax.models import SequenceTagger
 from lstm_jax.models.anomaly import ErrorTail, SequenceAutoencoder, stream_autoencoder, stream_forecaster
 from lstm_jax.models.losses import MAE
@@ -89,7 +89,8 @@ def build(config: Config) -> Experiment:
         positive(setting, getattr(config, setting))
     one_of("detector", config.detector, ("forecaster", "autoencoder"))
     found = read_nab(config.path, config.windows) if config.path else generated_nab()
-    rows = [ScaledSeries.of(series, config.context + config.horizon) for series in found]
+    needed = config.context + config.horizon
+    rows = [ScaledSeries.of(series, probation(len(series.values)), needed) for series in found]
     windows = [series.windows for series in found]
     train, validation, test = (_examples(config, rows, part) for part in ("train", "validation", "test"))
     gaussian = [np.abs(windowed_gaussian(series.values)) for series in found]

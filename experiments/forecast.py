@@ -29,8 +29,7 @@ Expected with seed 0 on the generated series: test RMSE about 5.6; naive 13.45, 
 
 Papers: Hyndman & Athanasopoulos (2021), "Forecasting: Principles and Practice", section 5.2 (the simple forecasts);
 Hewamalage, Bergmeir & Bandara (2021), "Recurrent Neural Networks for Time Series Forecasting" (one model for many
-series); Tashman (2000), "Out-of-sample tests of forecasting accuracy" (rolling origins); Zhou et al. (2021),
-"Informer" (LSTMa on ETTh1).
+series); Tashman (2000), "Out-of-sample tests of forecasting accuracy" (rolling origins).
 
 Measured on public files, beside what is published: docs/applications.md.
 """

@@ -39,7 +39,7 @@ import optax
 from lstm_jax.cell import Cell
 from lstm_jax.cells import LSTM
 from lstm_jax.cli import run_experiment
-from lstm_jax.data.corpus import Corpus
+from lstm_jax.data.corpus import VALIDATED, Corpus
 from lstm_jax.data.fingerprint import fingerprint
 from lstm_jax.data.generated_text import generated_text
 from lstm_jax.data.streams import Scored, Streams
@@ -71,7 +71,7 @@ class Config:
     """A UTF-8 text file; empty: the generated text."""
     tokens: Literal["characters", "subwords", "words"] = "characters"
     """What is predicted."""
-    validation: float = 0.05
+    validation: float = VALIDATED
     """Share of the text, before the test part, that validates; 0: it trains, too, once the settings are chosen."""
     vocabulary_size: int = 2000
     """How many subwords, or words at most, the rarer ones being <unk>."""

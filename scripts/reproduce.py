@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="seeds 0 to N - 1 of each line")
     parser.add_argument("--budget", choices=BUDGETS, help="default quick; with --only or --missing, what needs no GPU")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "reproduce", help="default runs/reproduce")
-    parser.add_argument("--missing", action="store_true", help="only seeds that results/ has nothing of")
+    parser.add_argument("--missing", action="store_true", help="only seeds that results/ has no result of")
     parser.add_argument("--list", action="store_true", help="list the lines")
     parser.add_argument("--write", action="store_true", help="run nothing, write down what there is")
     asked = parser.parse_args()
@@ -160,7 +160,7 @@ def main() -> None:
         wanted = {"quick": ("quick",), "full": ("quick", "full"), "gpu": ("gpu",)}[budget]
         chosen = [line for line in lines if line.budget in wanted]
     if asked.list:
-        for line in chosen if asked.only or asked.budget else lines:
+        for line in chosen if asked.only or asked.budget or asked.missing else lines:
             print(f"{line.name:40} {line.budget:6} {line.seeds} seeds  {line.command}")
         return
     for line in [line for line in chosen if "$" in os.path.expandvars(line.command)]:

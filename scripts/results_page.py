@@ -33,9 +33,20 @@ and were committed before the runs; what was changed after a first one is told b
 
 Most runs shared the machine with another one, a run on each core, and some with other work: minutes are what they took
 there. A line's JSON file has every seed's scores, at other lengths too, and how often the answers at each step are
-right.
+right. Pictures tell how many seeds they show, which may be fewer than were recorded since.
 """
-KEPT = ["solved", "stopped", "metrics", "steps", "best_step", "sequences", "seconds", "compile_seconds", "git_revision"]
+KEPT = [
+    "solved",
+    "stopped",
+    "metrics",
+    "steps",
+    "best_step",
+    "sequences",
+    "seconds",
+    "compile_seconds",
+    "git_revision",
+    "device",
+]
 APPLICATION_COLUMNS = ["task", "score", "beside it", "published", "aim", "minutes", "command", "date"]
 MEASURED = "<!-- measured by scripts/reproduce.py -->\n"
 COLUMNS = [
@@ -62,7 +73,7 @@ def write(lines: "list[Line]", runs: Path, results: Path) -> None:
             content = joined(read(line, results), found)
             (results / f"{line.name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     suite = [line for line in lines if not line.application]
-    pictures = draw(suite, runs, results / "plots")
+    pictures = draw(suite, runs, results)
     (results / "README.md").write_text(page(suite, results, pictures), encoding="utf-8")
     print(f"Written: {results / 'README.md'}")
     guide = results.parent / "docs" / "applications.md"
@@ -81,38 +92,50 @@ def read(line: "Line", results: Path) -> dict[str, Any] | None:
 
 def recorded(line: "Line", results: Path) -> set[int]:
     """The seeds of which a result is written."""
-    content = read(line, results) or {"seeds": []}
-    return {seed["seed"] for seed in content["seeds"] if "failed" not in seed}
+    return {seed["seed"] for seed in finished(read(line, results))}
 
 
 def joined(known: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
-    """What was found, and of what is known the seeds that were not run again."""
+    """Of each seed the newer result of the two, and no failure in place of one; the rest is that of what was found."""
     if known is None:
         return found
-    seeds = {seed["seed"]: seed for seed in (*known["seeds"], *found["seeds"])}
-    # What is told of a whole line is told of as many seeds as there are.
-    most = max(found, known, key=lambda content: len(content["seeds"]))
+    seeds = {seed["seed"]: seed for seed in known["seeds"]}
+    for seed in found["seeds"]:
+        old = seeds.get(seed["seed"], {"failed": "", "date": ""})
+        if ("failed" in old or "failed" not in seed) and seed["date"] >= old["date"]:
+            seeds[seed["seed"]] = seed
+    # What is told of several seeds together is told of as many as possible.
+    most = max(found, known, key=lambda content: len(finished(content)))
     ordered = [seeds[number] for number in sorted(seeds)]
     return known | found | {"seeds": ordered, "accuracy_by_step": most["accuracy_by_step"]}
 
 
+def finished(content: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The seeds with a result."""
+    return [] if content is None else [seed for seed in content["seeds"] if "failed" not in seed]
+
+
 def summary(line: "Line", runs: Path) -> dict[str, Any] | None:
     """What the finished runs of a line came to; None if there is none."""
-    seeds, last, date = [], None, ""
+    seeds, last = [], None
     for seed in range(100):
         folder = line.folder(runs, seed)
-        if (folder / "result.json").exists():
-            last = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-            date = dt.date.fromtimestamp((folder / "result.json").stat().st_mtime).isoformat()
-            seeds.append({"seed": seed} | {name: last[name] for name in KEPT})
-        elif (folder / "failed.txt").exists():
-            seeds.append({"seed": seed, "failed": (folder / "failed.txt").read_text(encoding="utf-8").strip()})
+        paths = [folder / name for name in ("result.json", "failed.txt") if (folder / name).exists()]
+        if not paths:
+            continue
+        entry = {"seed": seed, "date": dt.date.fromtimestamp(paths[0].stat().st_mtime).isoformat()}
+        text = paths[0].read_text(encoding="utf-8")
+        if paths[0].suffix == ".json":
+            last = json.loads(text)
+            seeds.append(entry | {name: last[name] for name in KEPT})
+        else:
+            seeds.append(entry | {"failed": text.strip()})
     if not seeds:
         return None
     about = {n: getattr(line, n) for n in ("name", "task", "command", "setting", "published", "source", "aim", "score")}
-    where = {} if last is None else {n: last[n] for n in ("device", "versions", "baseline")}
+    where = {} if last is None else {n: last[n] for n in ("versions", "baseline")}
     positions = by_step([line.folder(runs, entry["seed"]) for entry in seeds if "failed" not in entry])
-    return about | {"date": date} | where | {"seeds": seeds, "accuracy_by_step": positions}
+    return about | where | {"seeds": seeds, "accuracy_by_step": positions}
 
 
 def by_step(folders: list[Path]) -> dict[str, dict[str, float]]:
@@ -153,10 +176,9 @@ def page(lines: "list[Line]", results: Path, pictures: dict[str, str]) -> str:
                 f"| {line.task} | {line.setting} | {cited(line)} | {line.aim} | not run | | | | `{line.command}` | | |"
             )
             continue
-        device = content.get("device", "")
-        if device and device not in machines:
-            machines.append(device)
-        done = [seed for seed in content["seeds"] if "failed" not in seed]
+        done = finished(content)
+        devices = sorted({seed["device"] for seed in done})
+        machines += [device for device in devices if device not in machines]
         solved = f"{sum(seed['solved'] is True for seed in done)}/{len(content['seeds'])}"
         solved += f", {line.seeds - len(content['seeds'])} not run" * (line.seeds > len(content["seeds"]))
         cells = [
@@ -169,8 +191,8 @@ def page(lines: "list[Line]", results: Path, pictures: dict[str, str]) -> str:
             f"{statistics.median(seed['sequences'] for seed in done):,.0f}" if done else "",
             f"{statistics.median(seed['seconds'] for seed in done) / 60:.1f}" if done else "",
             f"`{line.command}`",
-            content["date"],
-            f"{machines.index(device) + 1}" if device else "",
+            date(content),
+            ", ".join(str(machines.index(device) + 1) for device in devices),
         ]
         rows.append("| " + " | ".join(cells) + " |")
     said = [f"{number}. {device}" for number, device in enumerate(machines, 1)]
@@ -189,7 +211,7 @@ def with_table(text: str, lines: "list[Line]", results: Path) -> str:
     rows = ["| " + " | ".join(APPLICATION_COLUMNS) + " |", "|" + " --- |" * len(APPLICATION_COLUMNS)]
     for line in lines:
         content = read(line, results)
-        done = [] if content is None else [seed for seed in content["seeds"] if "failed" not in seed]
+        done = finished(content)
 
         def median(name: str, done: list[dict[str, Any]] = done) -> float:
             return statistics.median(seed["metrics"].get(name, math.nan) for seed in done)
@@ -206,7 +228,7 @@ def with_table(text: str, lines: "list[Line]", results: Path) -> str:
             line.aim,
             f"{statistics.median(seed['seconds'] for seed in done) / 60:.1f}" if done else "",
             f"`{line.command}`",
-            "" if content is None else content["date"],
+            "" if content is None else date(content),
         ]
         rows.append("| " + " | ".join(cells) + " |")
     table = "\n".join(rows)
@@ -216,6 +238,11 @@ def with_table(text: str, lines: "list[Line]", results: Path) -> str:
             said.setdefault(line.note, []).append(line.task)
     notes = "\n".join(f"- **{'; '.join(tasks)}**: {note}" for note, tasks in said.items())
     return f"{before}{MEASURED}\n{table}\n" + (f"\n{notes}\n" if notes else "") + f"\n{MEASURED}{after}"
+
+
+def date(content: dict[str, Any]) -> str:
+    """Of the last run."""
+    return max(seed["date"] for seed in content["seeds"])
 
 
 def cited(line: "Line") -> str:
@@ -234,23 +261,28 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g}; ±{half:.2g})"
 
 
-def draw(lines: "list[Line]", runs: Path, plots: Path) -> dict[str, str]:
-    """A picture for each group of lines with one ``figure``; the names of all that there are, by title."""
+def draw(lines: "list[Line]", runs: Path, results: Path) -> dict[str, str]:
+    """A picture for each group of lines with one ``figure``; the names of all that there are, by title.
+
+    One that there is stays where some of what is recorded was not run under ``runs``.
+    """
     from lstm_jax.report.bands import learning_curves
 
+    plots = results / "plots"
     groups: dict[str, list[Line]] = {}
     for line in lines:
         groups.setdefault(line.figure or line.name, []).append(line)
     found = {}
     for figure, members in groups.items():
-        curves = {}
+        curves, whole = {}, True
         for line in members:
-            folders = [line.folder(runs, seed) for seed in range(100)]
-            folders = [folder for folder in folders if (folder / "result.json").exists()]
-            if folders:
-                curves[line.label or line.task] = folders
+            folders = [line.folder(runs, seed) for seed in sorted(recorded(line, results))]
+            there = [folder for folder in folders if (folder / "result.json").exists()]
+            whole = whole and there == folders
+            if there:
+                curves[line.label or line.task] = there
         path = plots / f"{figure.replace(' ', '-')}.png"
-        if curves:
+        if curves and (whole or not path.exists()):
             plots.mkdir(exist_ok=True)
             title = members[0].task if len(members) == 1 else figure
             module = importlib.import_module(shlex.split(members[0].command)[2])

@@ -1,6 +1,7 @@
 """scripts/reproduce.py: what it runs, and the page that it writes."""
 
 import json
+import os
 import statistics
 import sys
 from pathlib import Path
@@ -67,7 +68,8 @@ def test_every_seed_is_on_the_page_the_failed_ones_too(tmp_path):
     results_page.write([LINE, unrun], runs, results)
     content = json.loads((results / "one.json").read_text())
     assert [seed["seed"] for seed in content["seeds"]] == [0, 1, 2]
-    assert content["seeds"][2] == {"seed": 2, "failed": "It broke."}
+    failed = content["seeds"][2]
+    assert failed == {"seed": 2, "date": failed["date"], "failed": "It broke."}
     page = (results / "README.md").read_text()
     [row] = [line for line in page.splitlines() if "[a task](one.json)" in line]
     assert (
@@ -88,6 +90,14 @@ def test_every_seed_is_on_the_page_the_failed_ones_too(tmp_path):
     assert joined["seeds"][:2] == content["seeds"][:2]
     assert [seed["metrics"]["mse"] for seed in joined["seeds"]] == [0.1, 0.3, 0.2, 0.4]
     assert [seed["git_revision"] for seed in joined["seeds"]] == ["abc", "abc", "def", "abc"]
+    # A failure takes no result's place, and an older result no newer one's.
+    other = LINE.folder(tmp_path / "there", 0)
+    other.mkdir(parents=True)
+    (other / "failed.txt").write_text("It broke here.")
+    old = _result(LINE.folder(tmp_path / "there", 1), mse=9.0) / "result.json"
+    os.utime(old, (0, 0))
+    results_page.write([LINE, unrun], tmp_path / "there", results)
+    assert json.loads((results / "one.json").read_text())["seeds"] == joined["seeds"]
     # Another command has no seeds yet.
     assert results_page.recorded(reproduce.replace(LINE, command="other"), results) == set()
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from lstm_jax.data.table import DataError, read_table, read_text
 from lstm_jax.data.windows import Standardizer
-from lstm_jax.metrics.nab import probation
 
 WINDOWS = Path("labels", "combined_windows.json")
 """Where the windows are, below a folder that is laid out as the benchmark."""
@@ -54,17 +53,17 @@ class ScaledSeries:
     """The first row that is scored."""
 
     @classmethod
-    def of(cls, series: LabelledSeries, needed: int) -> "ScaledSeries":
+    def of(cls, series: LabelledSeries, rows: int, needed: int) -> "ScaledSeries":
         """The first four fifths of the probation train.
 
         Args:
             series: the series.
+            rows: how many of its first rows are probation.
             needed: how many rows must train.
 
         Raises:
             DataError: they are fewer.
         """
-        rows = probation(len(series.values))
         trained = rows * 4 // 5
         if trained < needed or rows == trained:
             raise DataError(

@@ -54,13 +54,16 @@ class Standardizer:
         Raises:
             DataError: there are no values, or one is missing or infinite.
         """
-        values = np.asarray(values, np.float64)
+        values = np.asarray(values)
+        rounding = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
+        values = values.astype(np.float64)
         if not values.size or not np.isfinite(values).all():
             raise DataError("A Standardizer needs finite values to fit; fill gaps with fill_missing first.")
-        low = values.min(axis=axis)
-        # The computed deviation of equal numbers need not be exactly 0, nor their mean exactly them.
-        constant = low == values.max(axis=axis)
-        mean, std = np.where(constant, low, values.mean(axis=axis)), np.where(constant, 1.0, values.std(axis=axis))
+        low, mean, std = values.min(axis=axis), values.mean(axis=axis), values.std(axis=axis)
+        # The computed deviation of equal numbers need not be exactly 0, nor their mean exactly them; and numbers that
+        # differ by rounding alone are constant, too.
+        mean = np.where(low == values.max(axis=axis), low, mean)
+        std = np.where((low == values.max(axis=axis)) | (std <= 8 * rounding * np.abs(mean)), 1.0, std)
         return cls(float(mean), float(std)) if axis is None else cls(mean, std)
 
     def apply(self, values: Any) -> Any:

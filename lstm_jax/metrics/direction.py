@@ -77,7 +77,8 @@ def walk_forward_scores(
     Args:
         prices: ``[N, S]``, of S symbols; NaN where missing.
         truth: the log returns of the last M of these rows ``[M, S]``.
-        said: the returns that were forecast ``[M, S]`` by name; ``forecast`` is the network's, ``last_value`` 0.
+        said: the returns that were forecast ``[M, S]`` by name; ``forecast`` is the network's, ``last_value`` 0, and
+            others, such as ``drift``.
         majority: returns of the direction that was more frequent before ``[M, S]``.
 
     Returns:

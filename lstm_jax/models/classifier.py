@@ -57,7 +57,12 @@ def attention_weights(model: SequenceClassifier, params: Any, examples: Examples
         model: the model.
         params: its variables.
         examples: the sequences.
+
+    Raises:
+        ValueError: the model pools in another way.
     """
+    if model.pooling != "attention":
+        raise ValueError(f"Only pooling='attention' weighs steps; the model has pooling={model.pooling!r}.")
     inputs = jnp.asarray(examples.xs), jnp.asarray(examples.lengths)
     _, inner = model.apply(params, inputs[0], lengths=inputs[1], mutable=["intermediates"])
     return np.asarray(jax.tree.leaves(inner)[0])

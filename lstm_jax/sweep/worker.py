@@ -205,7 +205,8 @@ def measures_of(experiment: Experiment) -> tuple[str, ...]:
     with jax.set_mesh(devices_mesh()):
         keys = jax.eval_shape(keys_of, np.int32(0))
         start = jax.eval_shape(programs(experiment).init.function, keys)
-        scores = jax.eval_shape(experiment.evaluate, start.scored, keys.validation)
+        scored = jax.eval_shape(lambda state: state.scored, start)
+        scores = jax.eval_shape(experiment.evaluate, scored, keys.validation)
     return (*scores, *MEASURES)
 
 

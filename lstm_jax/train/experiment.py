@@ -39,17 +39,18 @@ class Experiment:
     """``loss(params, batch, key) -> (loss, metrics)``: scalars; ``key`` differs in each step (dropout and the like).
     With ``carry``: ``loss(params, batch, key, carry) -> (loss, metrics, carry)``."""
     evaluate: Callable[[Any, Key], Mapping[str, Any]]
-    """``evaluate(params, key) -> metrics``: scalars, on validation data. ``key`` is the same at every validation of a
-    run, so that its scores compare."""
+    """``evaluate(params, key) -> metrics``: scalars, on validation data, of what `complete` gives. ``key`` is the same
+    at every validation of a run, so that its scores compare."""
     test: Callable[[Any, Key], Mapping[str, Any]] | None = None
     """``test(params, key) -> metrics``, called once, after training. None: ``evaluate`` on another key, which is right
     for data that are drawn from the key."""
     carry: Callable[[Any], Any] | None = None
     """``carry(params) -> carry``: what goes from each step to the next beside the parameters, at first: such as the
     recurrent state of truncated backpropagation through time. No gradient flows through it. None: nothing."""
-    scored: Callable[[Any, Any], Any] | None = None
-    """``scored(params, carry) -> params``: what is validated, tested and kept, where that takes more than the optimised
-    parameters: such as the running statistics of batch normalisation, which the carry holds. None: the parameters."""
+    complete: Callable[[Any, Any], Any] | None = None
+    """``complete(params, carry) -> params``: what is validated, tested, reported and returned, where that takes more
+    than the optimised parameters: such as the running statistics of batch normalisation, which the carry holds. None:
+    the parameters."""
     optimizer: Optimizer = Optimizer()
     steps: int
     """How many optimiser steps at most."""

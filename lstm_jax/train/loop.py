@@ -22,7 +22,7 @@ from lstm_jax.train.result import Result
 from lstm_jax.train.saved import describe
 from lstm_jax.train.session import Call, Session, check_metric, next_call
 from lstm_jax.train.signals import Signals
-from lstm_jax.train.state import check_seed, devices_mesh, programs, together
+from lstm_jax.train.state import TrainState, check_seed, devices_mesh, programs, together
 from lstm_jax.train.writers import Record, Wandb
 
 
@@ -269,7 +269,7 @@ class _Many:
             np.zeros(len(sessions), np.int32),
             _stacked([session.batches(0) for session in sessions]),
         )
-        self._evaluate = functions.evaluate.compile(self._states.scored, self._keys)
+        self._evaluate = functions.evaluate.compile(_scored(self._states), self._keys)
         self._apart = functions.apart
         seconds = (time.perf_counter() - begun) / len(sessions)
         for session in sessions:
@@ -285,7 +285,8 @@ class _Many:
         numbers = _stacked([session.numbers() for session in self._sessions])
         batches = _stacked([s.batches(int(count)) for s, count in zip(self._sessions, counts, strict=True)])
         self._states, records = self._advance(self._states, numbers, counts, batches)
-        scores = self._evaluate(self._states.scored, self._keys) if any(v for _, v in coming.values()) else None
+        validate = any(one for _, one in coming.values())
+        scores = self._evaluate(_scored(self._states), self._keys) if validate else None
         parts = self._apart((self._states, records, scores))
         calls = {}
         for number, (count, validate) in coming.items():
@@ -293,6 +294,11 @@ class _Many:
             end = done[number] + count
             calls[number] = Call(done[number], end, state, its_records, its_scores if validate else None)
         return calls
+
+
+def _scored(states: TrainState) -> Any:
+    """What is validated of several runs at once."""
+    return jax.vmap(lambda state: state.scored)(states)
 
 
 def _stacked(trees: Sequence[Any]) -> Any:

@@ -35,14 +35,14 @@ class TrainState:
     """The run's training key, the same at every step: what a step draws depends on it and on ``step`` alone."""
     carry: Any = None
     """What the loss function hands on; None of an experiment without it."""
-    join: Callable[[Any, Any], Any] | None = struct.field(pytree_node=False, default=None)
-    """`Experiment.scored`."""
+    complete: Callable[[Any, Any], Any] | None = struct.field(pytree_node=False, default=None)
+    """`Experiment.complete`."""
 
     @property
     def scored(self) -> Any:
         """What is validated and tested: of the parameters the average, where the optimiser keeps one."""
         params = self.opt_state.average if isinstance(self.opt_state, Averaged) else self.params
-        return params if self.join is None else self.join(params, self.carry)
+        return params if self.complete is None else self.complete(params, self.carry)
 
 
 class Keys(NamedTuple):
@@ -133,7 +133,7 @@ def programs(experiment: Experiment) -> Programs:
         experiment.batch,
         experiment.loss,
         experiment.carry,
-        experiment.scored,
+        experiment.complete,
         experiment.evaluate,
         experiment.test or experiment.evaluate,
         _Update(experiment.optimizer, experiment.steps),
@@ -195,7 +195,7 @@ def _programs(
     batch: Callable[[Key, Array], Any] | Buckets | HostBatches,
     loss: Callable[..., tuple[Any, ...]],
     carry: Callable[[Any], Any] | None,
-    scored: Callable[[Any, Any], Any] | None,
+    complete: Callable[[Any, Any], Any] | None,
     evaluate: Callable[[Any, Key], Mapping[str, Any]],
     test: Callable[[Any, Key], Mapping[str, Any]],
     update: _Update,
@@ -205,7 +205,7 @@ def _programs(
     def start(keys: Keys) -> TrainState:
         params = init(keys.init)
         first = None if carry is None else carry(params)
-        state = TrainState(jnp.int32(0), params, update({}).init(params), keys.train, first, scored)
+        state = TrainState(jnp.int32(0), params, update({}).init(params), keys.train, first, complete)
         return jax.tree.map(_strong, state)
 
     def step(state: TrainState, numbers: Mapping[str, Array], read: Any) -> tuple[TrainState, Mapping[str, Any], Array]:
@@ -222,7 +222,7 @@ def _programs(
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.norm(grads)
         finite = jnp.isfinite(value) & jnp.isfinite(norm) & _all_finite(params)
-        new = TrainState(state.step + 1, params, opt_state, state.key, handed, state.join)
+        new = TrainState(state.step + 1, params, opt_state, state.key, handed, state.complete)
         return new, {**metrics, "loss": value, "grad_norm": norm}, finite
 
     def advance(

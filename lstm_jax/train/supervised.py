@@ -45,7 +45,8 @@ def supervised_experiment(
 
     The model is applied with an rng named ``dropout`` in training and without one elsewhere. Collections of its
     variables beside ``params``, such as the running statistics of ``flax.linen.BatchNorm``, are mutable in training:
-    what the model makes of them is kept; the optimiser leaves them alone.
+    what the model makes of them goes on to the next step; the optimiser leaves them alone. At first they are the same
+    in all runs. What a model sows is not kept.
 
     Args:
         model: ``model.apply(params, xs, lengths=lengths)`` gives the answers.
@@ -67,7 +68,8 @@ def supervised_experiment(
 
     Raises:
         DataError: there are no examples.
-        ValueError: a size is no whole number of at least 1, the model's dropout is no rate, or ``metric`` is no score.
+        ValueError: a size is no whole number of at least 1, the model's dropout is no rate, ``metric`` is no score, or
+            parameters are to be averaged that have running statistics.
     """
     rate("dropout", getattr(model, "dropout", 0.0))
     measures = {one.name: one for one in (loss, *scores)}
@@ -78,7 +80,12 @@ def supervised_experiment(
     def variables(key: Key) -> Any:
         return model.init(key, jnp.asarray(train.xs[:, :1]), lengths=jnp.asarray(train.lengths[:1]))
 
-    statistics = [name for name in jax.eval_shape(variables, jax.random.key(0)) if name != "params"]
+    statistics = _kept_collections(model, variables, train)
+    if statistics and optimizer.average_after is not None:
+        raise ValueError(
+            f"optimizer.average_after must be None for a model with {statistics[0]!r}: these are statistics of the "
+            "parameters as they are, not of their average."
+        )
     # Where all are as long as they are stored, the model is spared the masks; but statistics leave filler out.
     equal = all((part.lengths == len(part.xs)).all() for part in sorted_.parts)
     equal = equal and not (statistics and any(len(part) % sorted_.batch_size for part in sorted_.parts))
@@ -105,11 +112,11 @@ def supervised_experiment(
     arrays = [(part.xs, part.lengths, part.targets) for part in (train, validation, tested)]
     return Experiment(
         name=name,
-        init=lambda key: {"params": variables(key)["params"]},
+        init=lambda key: {"params": variables(key).get("params", {})},
         batch=sorted_,
         loss=training_loss,
         carry=first_statistics if statistics else None,
-        scored=_joined if statistics else None,
+        complete=_joined if statistics else None,
         evaluate=_scoring(model, validation, measures),
         test=_scoring(model, tested, measures),
         optimizer=optimizer,
@@ -128,7 +135,7 @@ def predict(model: nn.Module, params: Any, examples: Examples) -> np.ndarray:
 
     Args:
         model: the model.
-        params: its parameters.
+        params: its variables, as training gives them.
         examples: the sequences; their targets are not looked at, but for whether each step has one.
     """
     pieces = _pieces(examples)
@@ -136,6 +143,19 @@ def predict(model: nn.Module, params: Any, examples: Examples) -> np.ndarray:
     found = [np.asarray(answer(params, xs, lengths)) for xs, lengths, _ in zip(*pieces, strict=True)]
     rows = int(examples.every_step)
     return np.concatenate(found, axis=rows).take(range(len(examples)), axis=rows)
+
+
+def _kept_collections(model: nn.Module, variables: Callable[[Key], Any], train: Examples) -> list[str]:
+    """The collections beside ``params`` that training hands on: those that a call leaves in their shape."""
+
+    def called(key: Key) -> Any:
+        first = variables(key)
+        xs, lengths = jnp.asarray(train.xs[:, :1]), jnp.asarray(train.lengths[:1])
+        said: Any = model.apply(first, xs, lengths=lengths, rngs={"dropout": key}, mutable=True)
+        return first, said[1]
+
+    first, after = jax.eval_shape(called, jax.random.key(0))
+    return [name for name in first if name != "params" and first[name] == after.get(name)]
 
 
 def _joined(params: Any, statistics: Any) -> Any:

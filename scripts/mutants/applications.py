@@ -13,8 +13,8 @@ MUTANTS = (
         "lstm_jax/train/state.py",
         (
             "what-is-carried-stays-as-it-was",
-            "new = TrainState(state.step + 1, params, opt_state, state.key, handed, state.join)",
-            "new = TrainState(state.step + 1, params, opt_state, state.key, state.carry, state.join)",
+            "new = TrainState(state.step + 1, params, opt_state, state.key, handed, state.complete)",
+            "new = TrainState(state.step + 1, params, opt_state, state.key, state.carry, state.complete)",
             f"{CARRY}_the_carry_goes_on_through_calls_and_a_resumption",
         ),
         (

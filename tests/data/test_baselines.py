@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from lstm_jax import data
+from lstm_jax.data.baselines import simple_classes
+from lstm_jax.data.examples import Examples
 from lstm_jax.metrics import forecasting as scores
 
 
@@ -136,3 +138,15 @@ def test_seasons_of_public_files(name, column, season):
 def test_wrong_arguments_are_refused(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_simple_classes():
+    def wave(rate, steps):
+        return np.sin(rate * np.linspace(0, 1, steps))[:, None]
+
+    train = Examples.of([wave(3, 20), wave(3.2, 20), wave(9, 20), wave(3.1, 10)], [0, 0, 1, 0])
+    test = Examples.of([wave(9.2, 15), wave(2.9, 40)], [1, 0])
+    found = simple_classes(train, test, 2)
+    np.testing.assert_array_equal(found["majority"], [0, 0])
+    np.testing.assert_array_equal(found["nearest"], [1, 0])
+    np.testing.assert_array_equal(found["linear"], [1, 0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstm_jax.data import DataError
-from lstm_jax.data.beats import beat_stream, check_beats, deviation, generated_beats, halves, mean_beat
+from lstm_jax.data.beats import NORMAL, beat_stream, check_beats, deviation, generated_beats, halves, mean_beat
 from lstm_jax.data.labelled import LabelledSequences
 from lstm_jax.metrics.alarms import events_of
 
@@ -97,3 +97,12 @@ def test_beats_of_one_kind_are_refused(labels, least):
     with pytest.raises(DataError, match=r"made has beats of one kind only, or too few: .*, 'n' is normal; it needs"):
         check_beats(_beats(labels), "n", least)
     check_beats(_beats("na"), "n", 1)
+
+
+def test_pieces_are_the_stream_in_order():
+    stream = beat_stream(generated_beats(20, seed=0), NORMAL, seed=0)
+    pieces = stream.pieces(100)
+    count = len(stream.values) // 100
+    assert len(pieces) == count and pieces.every_step
+    np.testing.assert_array_equal(np.concatenate(pieces.sequences()), stream.values[: 100 * count])
+    np.testing.assert_array_equal(pieces.targets.T.ravel(), stream.abnormal[: 100 * count])

@@ -75,3 +75,15 @@ def test_what_cannot_be_split_is_refused():
         made([3]).split(0.5)
     with pytest.raises(ValueError, match="fraction must be above 0 and below 1, got 1"):
         made([3, 3]).split(1.0)
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+def test_each_sequence_is_changed_and_keeps_its_target(every_step):
+    sequences = [np.arange(6.0).reshape(3, 2), np.ones((1, 2))]
+    targets = [[1.0, 2.0, 3.0], [4.0]] if every_step else [1.0, 4.0]
+    examples = Examples.of(sequences, targets, every_step=every_step)
+    changed = examples.map(lambda one: 2 * one + 1)
+    for before, after in zip(sequences, changed.sequences(), strict=True):
+        np.testing.assert_array_equal(after, 2 * before + 1)
+    np.testing.assert_array_equal(changed.targets, examples.targets)
+    np.testing.assert_array_equal(changed.xs[1:, 1], 0)

@@ -186,6 +186,11 @@ def test_standardizer():
     np.testing.assert_allclose(each.invert(each.apply(columns)), columns)
     constant = np.full(7, 0.1)
     assert data.Standardizer.fit(constant) == data.Standardizer(0.1, 1.0)
+    # So is what differs by float32's rounding alone; in float64 the same differences count.
+    rounded = np.full((100, 1), 37.0, np.float32)
+    rounded[3] = np.nextafter(np.float32(37), np.float32(38))
+    assert data.Standardizer.fit(rounded, axis=0).std == 1.0
+    assert data.Standardizer.fit(rounded.astype(np.float64), axis=0).std < 1e-5
     with pytest.raises(data.DataError, match="needs finite values"):
         data.Standardizer.fit(np.array([1, np.nan]))
 

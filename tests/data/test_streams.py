@@ -53,3 +53,9 @@ def test_too_little_text_is_refused():
         Streams(np.zeros(20, np.int32), 4, 5)
     with pytest.raises(DataError, match="no tokens from 5 to 5 in a text of 9"):
         Scored.of(np.zeros(9, np.int32), 5, 5, rows=1, window=1, warmup=0)
+
+
+def test_what_is_told_of_tokens_comes_in_the_order_of_the_text():
+    tokens = np.arange(50)
+    scored = Scored.of(tokens, 13, 47, rows=3, window=4, warmup=5)
+    np.testing.assert_array_equal(scored.in_order(scored.targets), tokens[13:47])

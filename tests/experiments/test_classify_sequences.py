@@ -149,8 +149,8 @@ def test_the_other_models_are_built():
         experiment = build(dataclasses.replace(SMALL, **settings))
         params = jax.eval_shape(experiment.init, jax.random.key(0))
         assert ("conv_2" in params["params"]) == ("model" in settings)
-        if experiment.scored is not None and experiment.carry is not None:
-            params = experiment.scored(params, jax.eval_shape(experiment.carry, params))
+        if experiment.complete is not None and experiment.carry is not None:
+            params = experiment.complete(params, jax.eval_shape(experiment.carry, params))
         scores = jax.eval_shape(experiment.evaluate, params, jax.random.key(0))
         assert set(scores) == {"cross_entropy", "accuracy"}
 

@@ -58,7 +58,7 @@ def test_rows_behind_the_probation_change_nothing_that_was_learnt(tmp_path, run)
 @pytest.mark.parametrize("detector", ["forecaster", "autoencoder"])
 def test_no_later_row_changes_a_score_and_a_stream_gives_the_same(detector):
     config = dataclasses.replace(SMALL, detector=detector)
-    rows = ScaledSeries.of(generated_nab(rows=120)[1], 8)
+    rows = ScaledSeries.of(generated_nab(rows=120)[1], 18, 8)
     params = model_of(config).init(jax.random.key(0), np.zeros((8, 1, 3), np.float32))
     (whole,) = anomaly_scores(config, params, [rows])
     assert len(whole) == 120
@@ -76,7 +76,7 @@ def test_no_later_row_changes_a_score_and_a_stream_gives_the_same(detector):
 
 def test_the_scale_is_that_of_the_training_rows():
     series = generated_nab(rows=400)[0]
-    rows = ScaledSeries.of(series, 11)
+    rows = ScaledSeries.of(series, 60, 11)
     assert (rows.trained, rows.probation) == (48, 60)
     assert rows.scale.mean == pytest.approx(series.values[:48].mean())
     np.testing.assert_allclose(rows.xs[:48, 0].std(), 1, rtol=1e-5)

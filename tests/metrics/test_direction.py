@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lstm_jax.metrics.direction import bootstrap_interval, right_direction
+from lstm_jax.metrics.direction import bootstrap_interval, right_direction, walk_forward_scores
 
 
 def test_right_direction():
@@ -64,3 +64,16 @@ def test_missing_values_count_for_nothing():
 def test_refusals(values, settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         bootstrap_interval(np.array(values), **settings)
+
+
+def test_walk_forward_scores_are_errors_of_prices_and_shares_of_directions():
+    prices = np.array([[100.0], [110.0], [99.0], [99.99], [101.0]])
+    truth = np.diff(np.log(prices), axis=0)[1:]  # of the last three rows
+    said = {"forecast": truth.copy(), "last_value": np.zeros_like(truth), "drift": np.full_like(truth, 0.01)}
+    found = walk_forward_scores(prices, truth, said, np.ones_like(truth))
+    assert found["rmse"] == pytest.approx(0, abs=1e-9)
+    assert found["rmse_last_value"] == pytest.approx(np.sqrt(np.mean(np.diff(prices[1:, 0]) ** 2)))
+    assert found["gain_on_last_value"] == pytest.approx(1e4 * np.mean(truth**2))
+    assert found["direction"] == 1 and found["direction_majority"] == pytest.approx(2 / 3)
+    assert found["direction_gain"] == pytest.approx(1 / 3)
+    assert found["direction_gain_low"] <= found["direction_gain"] <= found["direction_gain_high"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lstm_jax.metrics import forecasting as scores
-from lstm_jax.models.heads import Gaussian, Point, Quantiles, make_head
+from lstm_jax.models.heads import Gaussian, Point, Quantiles, make_head, measures
 
 LEVELS = (0.1, 0.5, 0.9)
 TARGETS = jnp.array([0.3, -2.0, 5.0])
@@ -76,3 +76,16 @@ def test_heads_by_name():
     ]
     with pytest.raises(ValueError, match="head='guassian' is not known: did you mean 'gaussian'"):
         make_head("guassian", LEVELS)
+
+
+@pytest.mark.parametrize("head", [Point(), Quantiles(), Gaussian()])
+def test_measures_are_in_the_given_unit(head):
+    rng = np.random.default_rng(0)
+    answers = jnp.sort(jnp.asarray(rng.uniform(0.5, 1.5, (7, 3, head.size))), axis=-1)
+    targets = jnp.asarray(rng.normal(size=(7, 3)))
+    one, ten = ({m.name: m.mean(answers, targets) for m in measures(head, unit)} for unit in (1.0, 10.0))
+    errors = np.asarray(head.point(answers) - targets)
+    assert float(ten["rmse"]) == pytest.approx(10 * np.sqrt(np.mean(errors**2)), rel=1e-5)
+    assert float(ten["mae"]) == pytest.approx(10 * np.mean(np.abs(errors)), rel=1e-5)
+    assert ("crps" in one) == (not isinstance(head, Point))
+    assert all(float(ten[name]) == pytest.approx(10 * float(one[name]), rel=1e-5) for name in one)

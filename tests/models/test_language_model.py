@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_jax import LSTM
+from lstm_jax.data.streams import Scored
 from lstm_jax.data.tokens import Characters
 from lstm_jax.models.generation import generate
-from lstm_jax.models.language_model import LanguageModel, filtered, memory
+from lstm_jax.models.language_model import LanguageModel, filtered, memory, told
 from lstm_jax.wrappers import WeightDrop
 
 CELLS = (WeightDrop(LSTM(6), rate=0.3), LSTM(5))
@@ -118,3 +119,15 @@ def test_letters_of_several_tokens_come_whole():
         ids.append(number)
     assert all(piece for piece in pieces) or len(pieces) <= 200
     assert "".join(pieces)
+
+
+def test_each_token_costs_what_the_whole_text_read_at_once_says():
+    model = LanguageModel(7, (LSTM(5),), embedding_size=4)
+    text = np.random.default_rng(0).integers(0, 7, 40)
+    params = model.init(jax.random.key(0), text[:1, None])
+    scored = Scored.of(text, 10, 40, rows=1, window=13, warmup=9)  # from the first token on
+    nats, likeliest = (np.asarray(one) for one in told(model, params, scored))
+    logits, _ = model.apply(params, text[:-1, None])
+    expected = -jax.nn.log_softmax(logits[:, 0])[np.arange(39), text[1:]]
+    np.testing.assert_allclose(scored.in_order(nats), expected[9:], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(scored.in_order(likeliest), logits[9:, 0].argmax(axis=-1))

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from lstm_jax import LSTM, Bidirectional
+from lstm_jax.data import Examples
 from lstm_jax.models import SequenceClassifier, SequenceRegressor
+from lstm_jax.models.classifier import attention_weights
 from lstm_jax.models.pooling import POOLINGS, Pool
 
 LENGTHS = np.array([5, 1, 3, 0])
@@ -80,3 +82,15 @@ def test_inputs_of_the_wrong_kind_are_refused():
         SequenceClassifier().init(jax.random.key(0), jnp.ones((2, 1, 1), jnp.int32))
     with pytest.raises(ValueError, match="pooling='sum' is not known: choose one of 'last'"):
         SequenceClassifier(pooling="sum").init(jax.random.key(0), jnp.ones((2, 1, 1)))
+
+
+def test_attention_weights_are_those_of_the_model_s_answer():
+    examples = Examples.of([np.ones((3, 1)), np.ones((5, 1))], [0, 1])
+    model = SequenceClassifier(cells=(LSTM(4),), pooling="attention")
+    params = model.init(jax.random.key(0), examples.xs)
+    weights = attention_weights(model, params, examples)
+    assert weights.shape == (5, 2)
+    np.testing.assert_allclose(weights.sum(axis=0), 1, rtol=1e-5)
+    np.testing.assert_array_equal(weights[3:, 0], 0)
+    with pytest.raises(ValueError, match="Only pooling='attention' weighs steps; the model has pooling='last'"):
+        attention_weights(SequenceClassifier(cells=(LSTM(4),)), params, examples)

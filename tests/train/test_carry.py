@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstm_jax.train import Experiment, Optimizer, RunError, train
+from lstm_jax.train import Experiment, Member, Optimizer, Result, RunError, train, train_population
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,3 +131,19 @@ def test_nothing_else_changes():
     assert losses[0] == losses[1]
     with pytest.raises(ValueError, match=r"optimizer\.average_after must be a whole number of at least 1, got 0"):
         Optimizer(average_after=0)
+
+
+def test_what_is_scored_may_be_computed_from_the_carry():
+    """In a population, too, where states are stacked: its arithmetic is that of one run."""
+
+    def complete(params, carry):
+        return {"w": params["w"] / (1 + carry["count"])}
+
+    experiment = counting(complete=complete)
+    result = train(experiment, quiet=True)
+    assert float(result.params["w"]) == pytest.approx(result.metrics["w"] * -1)
+    scores = [record["w"] for record in result.history if record["split"] == "validation"]
+    assert scores == pytest.approx([step / (1 + step) for step in (3, 6, 9, 12)])
+    for member in train_population([Member(experiment, seed) for seed in (0, 1)], quiet=True):
+        assert isinstance(member, Result)
+        assert member.metrics["w"] == pytest.approx(result.metrics["w"])

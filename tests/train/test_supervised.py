@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from lstm_jax import LSTM
 from lstm_jax.data import Examples
 from lstm_jax.models import LSTMFCN, SequenceClassifier, SequenceRegressor, SequenceTagger
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY, MAE, MSE, RMSE
-from lstm_jax.train import Optimizer, predict, supervised_experiment, train
+from lstm_jax.train import Member, Optimizer, Result, predict, supervised_experiment, train, train_population
 from lstm_jax.train import supervised as module
 
 
@@ -158,3 +159,32 @@ def test_running_statistics_come_back_from_a_checkpoint(tmp_path):
 
     run(4, tmp_path)
     jax.tree.map(np.testing.assert_array_equal, run(8, tmp_path).params, run(8).params)
+
+
+class Sowing(nn.Module):
+    """Sows a penalty, which is nobody's affair here."""
+
+    @nn.compact
+    def __call__(self, xs, lengths=None):
+        self.sow("losses", "penalty", jnp.sum(xs))
+        return nn.Dense(2)(xs.sum(axis=0))
+
+
+def test_what_a_model_sows_is_not_kept():
+    result = train(made(Sowing(), classes(8), CROSS_ENTROPY), quiet=True)
+    assert set(result.params) == {"params"}
+
+
+def test_no_average_of_parameters_with_the_statistics_of_others():
+    with pytest.raises(ValueError, match="average_after must be None for a model with 'batch_stats'"):
+        made(FCN, classes(8), CROSS_ENTROPY, optimizer=Optimizer("sgd", average_after=2))
+
+
+def test_running_statistics_in_a_population_are_those_of_each_run_alone():
+    experiments = [made(FCN, classes(11), CROSS_ENTROPY, batch_size=4, steps=4) for _ in range(2)]
+    found = train_population([Member(one, seed) for seed, one in enumerate(experiments)], quiet=True)
+    for seed, result in enumerate(found):
+        alone = train(experiments[0], seed=seed, quiet=True)
+        assert isinstance(result, Result)
+        for one, other in zip(*map(jax.tree.leaves, (result.params, alone.params)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)

@@ -135,6 +135,7 @@ def test_the_pictures(content, tmp_path):
     assert all(path.stat().st_size > 10_000 for path in made)
 
 
+@pytest.mark.proof
 def test_the_command(tmp_path):
     command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "--out", str(tmp_path)]
     wrong = subprocess.run([*command, "--shapes", "smal"], capture_output=True, text=True, check=False)

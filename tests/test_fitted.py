@@ -139,6 +139,7 @@ def test_class_weights():
     assert rate[1] > rate[0] and rate[1] == pytest.approx(rate[2], rel=1e-4)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("model", "x", "y"),
     [

@@ -59,6 +59,7 @@ def one_row(cell):
     return (*getattr(cell, "space", ()), D) if cell.feature_axes > 1 else D
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["lstm", "stack"])
 def test_a_fresh_process_without_the_package(kind, tmp_path):
     cell = CELLS[kind]

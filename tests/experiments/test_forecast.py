@@ -264,6 +264,7 @@ def test_many_series_and_columns_with_all_kinds_of_inputs(tmp_path):
     assert len(list((tmp_path / "run" / "plots").glob("forecast*.png"))) == 4
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("settings", [{"strategy": "recursive"}, {"head": "gaussian"}, {"linear_path": True}])
 def test_other_ways_to_forecast_learn_too(tmp_path, settings):
     result = _run(

@@ -52,7 +52,7 @@ def _by_hand(variables, cells, sequences, *, training=False):
     return np.array(answers), statistics
 
 
-@pytest.mark.parametrize("cells", CELLS)
+@pytest.mark.parametrize("cells", ["lstm", pytest.param("both-ways", marks=pytest.mark.proof)])
 def test_is_what_the_paper_draws(cells):
     model, xs, variables = _case(cells)
     answers = model.apply(variables, xs)
@@ -76,7 +76,7 @@ def test_in_training_the_batch_normalises_padding_left_out():
             np.testing.assert_allclose(after[name], 0.9 * before[name] + 0.1 * one, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("cells", CELLS)
+@pytest.mark.parametrize("cells", ["lstm", pytest.param("both-ways", marks=pytest.mark.proof)])
 def test_a_row_with_a_length_is_answered_as_if_cut_there(cells):
     model, xs, variables = _case(cells)
     lengths = jnp.array([9, 3, 1, 6])

@@ -69,6 +69,7 @@ def test_runs_that_have_not_ended_are_told_and_drawn(seeds):
         compare([seeds / "fast"], seeds / "x.png")
 
 
+@pytest.mark.proof
 def test_of_a_study_the_best_trial_counts(tmp_path):
     pytest.importorskip("optuna")
     pytest.importorskip("tyro")

@@ -119,6 +119,7 @@ def test_a_trial_that_crashed_waits_with_its_reason(tmp_path):
     assert [trial.state for trial in study.trials()] == ["running"] * len(claims)
 
 
+@pytest.mark.proof
 def test_who_may_only_read_sees_how_a_study_stands(tmp_path, monkeypatch):
     study = worked(tmp_path / "a study of #1" / "study", trials=2)[0]
     told = status(study)

@@ -152,6 +152,7 @@ def test_filler_is_in_no_statistic():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.proof
 def test_running_statistics_come_back_from_a_checkpoint(tmp_path):
     def run(steps, workdir=None):
         experiment = made(FCN, classes(11), CROSS_ENTROPY, steps=steps, config={"a": 1}, evaluate_every=2)
@@ -180,6 +181,7 @@ def test_no_average_of_parameters_with_the_statistics_of_others():
         made(FCN, classes(8), CROSS_ENTROPY, optimizer=Optimizer("sgd", average_after=2))
 
 
+@pytest.mark.proof
 def test_running_statistics_in_a_population_are_those_of_each_run_alone():
     experiments = [made(FCN, classes(11), CROSS_ENTROPY, batch_size=4, steps=4) for _ in range(2)]
     found = train_population([Member(one, seed) for seed, one in enumerate(experiments)], quiet=True)

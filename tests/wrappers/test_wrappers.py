@@ -141,6 +141,7 @@ def test_zoneout_in_evaluation_is_the_expectation():
     assert_equal(unroll(Zoneout(CELL, h=0.2, c=0.4), params, xs, state)[0], run_numpy(one, xs, state))
 
 
+@pytest.mark.proof
 def test_zoneout_keeps_what_was_drawn():
     cell = Zoneout(CELL, h=0.2, c=0.6)
     params, xs, _ = sequence(cell)
@@ -277,6 +278,7 @@ def test_without_a_key_dropout_does_nothing():
     assert_equal(unroll(inner, params, xs, state), unroll(CELL, params.cell, xs, state))
 
 
+@pytest.mark.proof
 def test_wrapped_images():
     """A ConvLSTM under what draws for it: whole sequences of images, the fast path and the plain one."""
     cell = Zoneout(RecurrentDropout(ConvLSTM(2, (3, 2), **FLOAT64)), h=0.3)

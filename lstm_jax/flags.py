@@ -109,7 +109,8 @@ def _unknown(flags: list[str], names: set[str], read: Callable[[list[str]], Any]
 def _flags_and_choices(read: Callable[[list[str]], Any]) -> tuple[set[str], set[str]]:
     """All flags, and all choices like ``cell:lstm``."""
     known, choices = set(), set()
-    for chosen in ([], *([choice] for choice in _help(read, [], r"[\w.]+:[a-z][\w-]*"))):
+    # A point before each: where there are several settings to choose for, the usage line names none of the choices.
+    for chosen in ([], *([choice] for choice in _help(read, [], r"[\u2022*] +([\w.]+:[a-z][\w-]*)"))):
         known |= _help(read, chosen, r"--[\w.-]+")
         choices |= set(chosen)
     return known, choices
@@ -126,9 +127,7 @@ def _help(read: Callable[[list[str]], Any], chosen: list[str], pattern: str) -> 
     told = io.StringIO()
     with contextlib.redirect_stdout(told), _wide(), contextlib.suppress(SystemExit):
         read([*chosen, "--help"])
-    text = told.getvalue()
-    usage = text[: text.find("\n\n")] if ":" in pattern else text
-    return set(re.findall(pattern, usage))
+    return set(re.findall(pattern, told.getvalue()))
 
 
 def _nearest(name: str, known: set[str]) -> str:

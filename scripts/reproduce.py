@@ -150,23 +150,17 @@ def main() -> None:
     for name in asked.only or []:
         if not any(fnmatch.fnmatch(line.name, name) for line in lines):
             parser.error(f"there is no line {name!r}; --list lists them, and * stands for anything.")
-    if asked.only:
-        chosen = [line for line in lines if any(fnmatch.fnmatch(line.name, name) for name in asked.only)]
-        # Lines for a GPU only where they are asked for.
-        budgets = (asked.budget,) if asked.budget else ("quick", "full")
-        chosen = [line for line in chosen if line.budget in budgets]
-    else:
-        budget = asked.budget or ("full" if asked.missing else "quick")
-        wanted = {"quick": ("quick",), "full": ("quick", "full"), "gpu": ("gpu",)}[budget]
-        chosen = [line for line in lines if line.budget in wanted]
-    if asked.list:
-        for line in chosen if asked.only or asked.budget or asked.missing else lines:
-            print(f"{line.name:40} {line.budget:6} {line.seeds} seeds  {line.command}")
-        return
-    for line in [line for line in chosen if "$" in os.path.expandvars(line.command)]:
+    full = asked.only or asked.missing
+    budget = asked.budget or ("full" if full else "quick")
+    wanted = {"quick": ("quick",), "full": ("quick", "full"), "gpu": ("gpu",)}[budget]
+    named = [line for line in lines if not asked.only or any(fnmatch.fnmatch(line.name, name) for name in asked.only)]
+    chosen = [line for line in named if line.budget in wanted]
+    if not chosen:
+        parser.error(f"{named[0].name} is of the budget {named[0].budget}: add --budget {named[0].budget}.")
+    for line in [line for line in chosen if "$" in os.path.expandvars(line.command) and not asked.list]:
         print(f"{line.name} is left out: set the variable in {line.command}")
         chosen.remove(line)
-    one_seed = not (asked.only or asked.missing) and asked.budget in (None, "quick")
+    one_seed = not full and budget == "quick"
     counts = {line.name: asked.seeds or (1 if one_seed else line.seeds) for line in chosen}
     # All first seeds before all second ones: stopped early, every line has something.
     ordered = sorted((seed, place) for place, line in enumerate(chosen) for seed in range(counts[line.name]))
@@ -175,6 +169,12 @@ def main() -> None:
 
     if asked.missing:
         jobs = [job for job in jobs if job.seed not in recorded(job.line, ROOT / "results")]
+    if asked.list:
+        for line in chosen if full or asked.budget else lines:
+            seeds = [str(job.seed) for job in jobs if job.line is line] if full or asked.budget else range(line.seeds)
+            if seeds:
+                print(f"{line.name:40} {line.budget:6} seeds {' '.join(map(str, seeds)):12} {line.command}")
+        return
     if not asked.write:
         run(jobs)
     write(lines, asked.runs, ROOT / "results")

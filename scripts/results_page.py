@@ -26,14 +26,19 @@ and were committed before the runs; what was changed after a first one is told b
 
 - **setting** is `paper` where task, model and training are the paper's, as far as it tells them, and `ours` elsewhere:
   only the first could be called reproduced.
-- **ours** is the median over the seeds, from the lowest to the highest, and half of the mean's 95% confidence interval.
-- **solved** counts the seeds whose test scores meet the threshold in the experiment's file (`SOLVED`...), and says how
-  many have not been run.
-- **sequences** (training sequences seen) and **minutes** (on one core, compilation included) are medians.
+- **ours** is the median over the seeds, from the lowest to the highest, and, of three seeds or more, half of the mean's
+  95% confidence interval.
+- **solved** counts the seeds whose test scores meet the threshold in the experiment's file (`SOLVED`...), which is not
+  always the aim, and says how many have not been run.
+- **sequences** (training sequences seen) and **minutes** (on one core) are medians; seeds after the first mostly find
+  the compiled program in the cache, which saves up to half a minute.
+- **(m)** is quoted from memory of the paper.
 
 Most runs shared the machine with another one, a run on each core, and some with other work: minutes are what they took
 there. A line's JSON file has every seed's scores, at other lengths too, and how often the answers at each step are
-right. Pictures tell how many seeds they show, which may be fewer than were recorded since.
+right. Pictures tell how many seeds they show, which may be fewer than were recorded since. Each seed's entry names the
+revision of the code that it was run at (`-dirty`: with changes that were not committed); at another one its test
+sequences may be another draw, and its scores differ accordingly.
 """
 KEPT = [
     "solved",
@@ -196,7 +201,7 @@ def page(lines: "list[Line]", results: Path, pictures: dict[str, str]) -> str:
         ]
         rows.append("| " + " | ".join(cells) + " |")
     said = [f"{number}. {device}" for number, device in enumerate(machines, 1)]
-    notes = [f"- **{line.task}**: {line.note}" for line in lines if line.note]
+    notes = remarks_of(lines)
     drawn = [f"![{title}](plots/{file})" for title, file in pictures.items()]
     parts = [HEAD, "\n".join(rows)]
     parts += ["Machines:\n\n" + "\n".join(said)] if said else []
@@ -232,12 +237,17 @@ def with_table(text: str, lines: "list[Line]", results: Path) -> str:
         ]
         rows.append("| " + " | ".join(cells) + " |")
     table = "\n".join(rows)
+    notes = "\n".join(remarks_of(lines))
+    return f"{before}{MEASURED}\n{table}\n" + (f"\n{notes}\n" if notes else "") + f"\n{MEASURED}{after}"
+
+
+def remarks_of(lines: "list[Line]") -> list[str]:
+    """The notes, each told once, with the tasks that it is about."""
     said: dict[str, list[str]] = {}
     for line in lines:
         if line.note:
             said.setdefault(line.note, []).append(line.task)
-    notes = "\n".join(f"- **{'; '.join(tasks)}**: {note}" for note, tasks in said.items())
-    return f"{before}{MEASURED}\n{table}\n" + (f"\n{notes}\n" if notes else "") + f"\n{MEASURED}{after}"
+    return [f"- **{'; '.join(tasks)}**: {note}" for note, tasks in said.items()]
 
 
 def date(content: dict[str, Any]) -> str:
@@ -257,8 +267,8 @@ def spread(values: list[float]) -> str:
         return "failed"
     if len(values) == 1:
         return f"{values[0]:.4g}"
-    half = half_interval(values)
-    return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g}; ±{half:.2g})"
+    half = f"; ±{half_interval(values):.2g}" if len(values) > 2 else ""
+    return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g}{half})"
 
 
 def draw(lines: "list[Line]", runs: Path, results: Path) -> dict[str, str]:

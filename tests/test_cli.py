@@ -158,6 +158,25 @@ def test_what_cannot_be_parsed_is_one_sentence(capsys, flags, sentence):
     assert _refused(capsys, "run", "experiments.adding", *flags) == f"{sentence} All flags: {HELP}"
 
 
+@pytest.mark.proof
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["task:nonsense", "cell:gru"], "There is no task:nonsense. Did you mean task:two-sequence?"),
+        (["task:long-lag2c", "cell:grru"], "There is no cell:grru. Did you mean cell:gru?"),
+        (["task:long-lag2c", "--task.lagg", "3"], "There is no flag --task.lagg. Did you mean --task.lag?"),
+        (["task:long-lag2c", "--task.lag", "0"], "lag must be a whole number of at least 1, got 0."),
+        (
+            ["task:embedded-reber", "--optimizer.learning-rate", "abc"],
+            "Error parsing --optimizer.learning-rate: could not convert string to float: 'abc'.",
+        ),
+    ],
+)
+def test_where_two_things_are_chosen_the_wrong_one_is_told(capsys, flags, sentence):
+    pytest.importorskip("tyro")
+    assert _refused(capsys, "run", "experiments.hochreiter1997", *flags).startswith(sentence)
+
+
 def test_a_cell_is_chosen_by_name_and_flags_stand_in_any_order(capsys, tmp_path):
     pytest.importorskip("tyro")
     for number, flags in enumerate((["cell:gru", "--cell.hidden-size", "3"], ["--cell.hidden-size", "3", "cell:gru"])):

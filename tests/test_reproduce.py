@@ -72,11 +72,7 @@ def test_every_seed_is_on_the_page_the_failed_ones_too(tmp_path):
     assert failed == {"seed": 2, "date": failed["date"], "failed": "It broke."}
     page = (results / "README.md").read_text()
     [row] = [line for line in page.splitlines() if "[a task](one.json)" in line]
-    assert (
-        "much (Somebody 1999)" in row
-        and "mse 0.2 (0.1 to 0.3; ±1.3)" in row
-        and "| 1/3, 2 not run | 320 | 1.0 |" in row
-    )
+    assert "much (Somebody 1999)" in row and "mse 0.2 (0.1 to 0.3)" in row and "| 1/3, 2 not run | 320 | 1.0 |" in row
     assert "| another | ours |" in page and "not run" in page and "**another**: Too slow." in page
     assert (results / "plots" / "one.png").exists() and "plots/one.png" in page
     # What was run elsewhere stays, and a seed run here joins it.
@@ -171,7 +167,7 @@ def test_an_application_stands_beside_what_needs_no_network(tmp_path):
         page = (docs / "applications.md").read_text()
         assert page.startswith("Before.\n") and page.endswith("After.\n") and page.count(mark) == 2
         [row] = [row for row in page.splitlines() if "a task" in row and row.startswith("|")]
-        assert "| mse 0.2 (0.1 to 0.3; ±1.3); 1 of 3 not run | mse_naive 2, mse_linear 1 | much (Somebody 1999)" in row
+        assert "| mse 0.2 (0.1 to 0.3); 1 of 3 not run | mse_naive 2, mse_linear 1 | much (Somebody 1999)" in row
         assert "- **a task**: It falls short." in page
     assert "a task" not in (results / "README.md").read_text()
 

@@ -83,8 +83,8 @@ def supervised_experiment(
     statistics = _kept_collections(model, variables, train)
     if statistics and optimizer.average_after is not None:
         raise ValueError(
-            f"optimizer.average_after must be None for a model with {statistics[0]!r}: these are statistics of the "
-            "parameters as they are, not of their average."
+            f"Leave out optimizer.average_after: the model has running statistics ({statistics[0]}), which belong to "
+            "its parameters as they are, not to their average."
         )
     # Where all are as long as they are stored, the model is spared the masks; but statistics leave filler out.
     equal = all((part.lengths == len(part.xs)).all() for part in sorted_.parts)

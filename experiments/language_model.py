@@ -47,7 +47,7 @@ from lstm_jax.data.text import read_text
 from lstm_jax.data.tokens import Words
 from lstm_jax.metrics.ngram import witten_bell
 from lstm_jax.models.generation import generate
-from lstm_jax.models.language_model import LanguageModel, memory, told
+from lstm_jax.models.language_model import LanguageModel, memory, score_tokens
 from lstm_jax.options import positive, rate
 from lstm_jax.report.activation import Unit, draw_activation, slow_units, write_activation
 from lstm_jax.report.rows import write_rows
@@ -125,7 +125,7 @@ def build(config: Config) -> Experiment:
         return optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"]).mean(), {}, state
 
     def scores(params: Any, scored: Scored) -> dict[str, Any]:
-        nats = jnp.mean(told(model, params, scored)[0], where=scored.targets >= 0)
+        nats = jnp.mean(score_tokens(model, params, scored)[0], where=scored.targets >= 0)
         return {"nats": nats, "perplexity": jnp.exp(nats)}
 
     def tested(params: Any, key: jax.Array) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def language_model(config: Config, vocabulary: int) -> LanguageModel:
 
 def _write_predictions(path: Path, model: LanguageModel, params: Any, text: Corpus, scored: Scored) -> None:
     """Each test token in order: how likely it was, and what was likeliest."""
-    nats, likeliest = (np.asarray(one) for one in jax.jit(lambda: told(model, params, scored))())
+    nats, likeliest = (np.asarray(one) for one in jax.jit(lambda: score_tokens(model, params, scored))())
     name = text.tokens.token
     columns = (scored.in_order(one) for one in (scored.targets, nats, likeliest))
     rows = ((name(int(token)), f"{cost:.5g}", name(int(guess))) for token, cost, guess in zip(*columns, strict=True))

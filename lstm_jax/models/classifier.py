@@ -64,5 +64,6 @@ def attention_weights(model: SequenceClassifier, params: Any, examples: Examples
     if model.pooling != "attention":
         raise ValueError(f"Only pooling='attention' weighs steps; the model has pooling={model.pooling!r}.")
     inputs = jnp.asarray(examples.xs), jnp.asarray(examples.lengths)
-    _, inner = model.apply(params, inputs[0], lengths=inputs[1], mutable=["intermediates"])
-    return np.asarray(jax.tree.leaves(inner)[0])
+    said: Any = model.apply(params, inputs[0], lengths=inputs[1], mutable=["intermediates"])
+    (weights,) = said[1]["intermediates"]["Pool_0"]["attention"]
+    return np.asarray(weights)

@@ -88,7 +88,7 @@ class LanguageModel(nn.Module):
         return self.cell.initial_state(params["params"]["recurrent"]["cell"], (rows,))
 
 
-def told(model: LanguageModel, params: Any, scored: Scored) -> tuple[jax.Array, jax.Array]:
+def score_tokens(model: LanguageModel, params: Any, scored: Scored) -> tuple[jax.Array, jax.Array]:
     """What the model says of tokens, each row's state handed on from window to window.
 
     Args:

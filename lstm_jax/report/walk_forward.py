@@ -54,7 +54,11 @@ def draw_walk_forward(
 
 
 def verdict(scores: Mapping[str, float]) -> str:
-    """In words, whether the baselines are beaten, by `lstm_jax.metrics.direction.walk_forward_scores`."""
+    """In words, whether the baselines are beaten.
+
+    Args:
+        scores: `lstm_jax.metrics.direction.walk_forward_scores` of forecasts among which is a ``drift``.
+    """
     error = "beaten" if scores["gain_on_last_value_low"] > 0 else "NOT beaten"
     way = "beaten" if scores["direction_gain_low"] > 0 else "NOT beaten"
     return (

@@ -11,7 +11,7 @@ from lstm_jax import LSTM
 from lstm_jax.data.streams import Scored
 from lstm_jax.data.tokens import Characters
 from lstm_jax.models.generation import generate
-from lstm_jax.models.language_model import LanguageModel, filtered, memory, told
+from lstm_jax.models.language_model import LanguageModel, filtered, memory, score_tokens
 from lstm_jax.wrappers import WeightDrop
 
 CELLS = (WeightDrop(LSTM(6), rate=0.3), LSTM(5))
@@ -126,7 +126,7 @@ def test_each_token_costs_what_the_whole_text_read_at_once_says():
     text = np.random.default_rng(0).integers(0, 7, 40)
     params = model.init(jax.random.key(0), text[:1, None])
     scored = Scored.of(text, 10, 40, rows=1, window=13, warmup=9)  # from the first token on
-    nats, likeliest = (np.asarray(one) for one in told(model, params, scored))
+    nats, likeliest = (np.asarray(one) for one in score_tokens(model, params, scored))
     logits, _ = model.apply(params, text[:-1, None])
     expected = -jax.nn.log_softmax(logits[:, 0])[np.arange(39), text[1:]]
     np.testing.assert_allclose(scored.in_order(nats), expected[9:], rtol=1e-5, atol=1e-6)

@@ -10,7 +10,7 @@ of the rest. The test file is scored once. Without files the series are generate
 on, 300 to test.
 
 Model: ``bidirectional`` recurrent layers, pooled over time, and a dense layer; or ``lstm-fcn``, recurrent layers beside
-convolutions.
+convolutions. ``--members 5``: five of them, each trained by itself, whose mean logits answer.
 
 Beside it, on the whole training file: the most frequent class (majority), the nearest training series by Euclidean
 distance (nearest), and a linear map by ridge regression to one column a class (linear). Both take unequal lengths
@@ -37,14 +37,14 @@ from lstm_jax.data.cylinder_bell_funnel import cylinder_bell_funnel
 from lstm_jax.data.examples import Examples
 from lstm_jax.data.labelled import LabelledSequences, number_classes, read_sequences
 from lstm_jax.data.windows import Standardizer
-from lstm_jax.metrics.classification import class_report, confusion_matrix, wilson_interval
+from lstm_jax.metrics.classification import class_scores
 from lstm_jax.models.classifier import SequenceClassifier
+from lstm_jax.models.ensemble import Ensemble
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
 from lstm_jax.models.lstm_fcn import LSTMFCN
 from lstm_jax.models.pooling import Pooling
 from lstm_jax.options import positive, rate
-from lstm_jax.report.confusion import confusion_picture
-from lstm_jax.report.rows import write_rows
+from lstm_jax.report.classes import report_classes
 from lstm_jax.train import Experiment, Optimizer, predict, supervised_experiment
 from lstm_jax.wrappers import Bidirectional
 
@@ -65,6 +65,8 @@ class Config:
     """The recurrent layer."""
     layers: int = 1
     """Recurrent layers, one on top of the other."""
+    members: int = 1
+    """Networks that answer together; each learns from its own share of a batch."""
     filters: tuple[int, int, int] = (128, 256, 128)
     """Filters of the convolutions, which see 8, 5 and 3 steps; lstm-fcn only."""
     pooling: Pooling = "mean"
@@ -87,7 +89,7 @@ class Config:
 
 def build(config: Config) -> Experiment:
     """The experiment for these settings."""
-    for setting in ("layers", "batch_size", "patience"):
+    for setting in ("layers", "members", "batch_size", "patience"):
         positive(setting, getattr(config, setting))
     rate("validation", config.validation)
     if not config.noise >= 0:
@@ -109,28 +111,13 @@ def build(config: Config) -> Experiment:
     def with_noise(xs: jax.Array, key: jax.Array) -> jax.Array:
         return xs + config.noise * jax.random.normal(key, xs.shape)
 
-    def predicted(params: Any) -> tuple[np.ndarray, np.ndarray]:
-        logits = predict(model, params, test)
-        return np.argmax(logits, axis=-1), confusion_matrix(test.targets, np.argmax(logits, axis=-1), len(classes))
-
     def scores(params: Any) -> dict[str, float]:
-        _, confusion = predicted(params)
-        low, high = wilson_interval(int(np.trace(confusion)), len(test))
-        simple = {f"accuracy_{name}": float(np.mean(found == test.targets)) for name, found in simple_ones.items()}
-        return {"accuracy_low": low, "accuracy_high": high, "macro_f1": class_report(confusion).macro_f1, **simple}
+        found = predict(model, params, test).argmax(axis=-1)
+        return class_scores(test.targets, found, len(classes), simple_ones)
 
     def report(params: Any, folder: Path) -> None:
-        found, confusion = predicted(params)
-        names = np.array(classes)
-        columns = {"class": found, **simple_ones}
-        rows = zip(files[1].lines, names[test.targets], *(names[column] for column in columns.values()), strict=True)
-        write_rows(folder / "predictions.csv", ["line", "truth", *columns], rows)
-        about = class_report(confusion)
-        numbers = (about.precision, about.recall, about.f1, about.support)
-        rows = ([name, *(f"{value:.6g}" for value in values)] for name, *values in zip(classes, *numbers, strict=True))
-        write_rows(folder / "classes.csv", ["class", "precision", "recall", "f1", "support"], rows)
-        right = np.trace(confusion) / len(test)
-        confusion_picture(folder / "plots" / "confusion.png", confusion, classes, f"test accuracy {right:.1%}")
+        logits = predict(model, params, test)
+        report_classes(folder, classes, test.targets, logits, files[1].lines, simple_ones)
 
     simple_ones = simple_classes(known, test, len(classes))
     frequencies = np.bincount(known.targets) / len(known)
@@ -159,12 +146,14 @@ def _parts(known: Examples, validation: float) -> tuple[Examples, Examples]:
     return known.split(validation, stratified=True) if validation else (known, known)
 
 
-def _model(config: Config, classes: int) -> SequenceClassifier | LSTMFCN:
+def _model(config: Config, classes: int) -> SequenceClassifier | LSTMFCN | Ensemble:
     if config.model == "lstm-fcn":
         cells = (config.cell,) * config.layers
-        return LSTMFCN(cells=cells, classes=classes, filters=config.filters, dropout=config.dropout)
-    cells = (Bidirectional(config.cell, config.cell),) * config.layers
-    return SequenceClassifier(cells=cells, classes=classes, pooling=config.pooling, dropout=config.dropout)
+        model = LSTMFCN(cells=cells, classes=classes, filters=config.filters, dropout=config.dropout)
+    else:
+        cells = (Bidirectional(config.cell, config.cell),) * config.layers
+        model = SequenceClassifier(cells=cells, classes=classes, pooling=config.pooling, dropout=config.dropout)
+    return model if config.members == 1 else Ensemble(model, config.members)
 
 
 def _notes(files: tuple[LabelledSequences, ...], train: Examples, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ Measured on public files, beside what is published: docs/applications.md.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,17 +40,17 @@ from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
 from lstm_jax.data import Examples
 from lstm_jax.data.bag_of_words import fit_naive_bayes
-from lstm_jax.data.text import LabelledTexts, generated_reviews, read_labelled_texts
+from lstm_jax.data.text import generated_reviews, read_labelled_texts
 from lstm_jax.data.tokens import Characters, Subwords, Tokens, Words
 from lstm_jax.data.vectors import read_vectors
-from lstm_jax.metrics.classification import confusion_matrix, wilson_interval
+from lstm_jax.metrics.classification import class_scores
 from lstm_jax.models.classifier import SequenceClassifier, attention_weights
+from lstm_jax.models.encoder import with_embedding
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
 from lstm_jax.models.pooling import Pooling
 from lstm_jax.options import positive, rate
 from lstm_jax.report.attention import Attended, draw_attention, write_attention
-from lstm_jax.report.confusion import confusion_picture
-from lstm_jax.report.rows import write_rows
+from lstm_jax.report.classes import report_classes
 from lstm_jax.train import Experiment, Optimizer
 from lstm_jax.train.supervised import predict, supervised_experiment
 
@@ -127,32 +127,26 @@ def build(config: Config) -> Experiment:
         embedding_size=config.embedding_size if vectors is None else vectors.matrix.shape[1],
         dropout=config.dropout,
     )
-    most = np.argmax(np.bincount(train.labels))
     bayes = fit_naive_bayes(encoded[0], train.labels, tokens.size)(encoded[2]).argmax(axis=1)
-    simple = {
-        "accuracy_majority": float(np.mean(test.labels == most)),
-        "accuracy_naive_bayes": float(np.mean(test.labels == bayes)),
-    }
+    most = np.full(len(test), np.argmax(np.bincount(train.labels)))
 
     def drop_words(xs: jax.Array, key: jax.Array) -> jax.Array:
         return jnp.where(jax.random.bernoulli(key, config.word_dropout, xs.shape), 0, xs)
 
-    def with_interval(params: Any) -> dict[str, float]:
-        right = int(np.sum(predict(model, params, examples[2]).argmax(axis=1) == test.labels))
-        low, high = wilson_interval(right, len(test))
-        return {"accuracy_low": low, "accuracy_high": high, **simple}
+    def scores(params: Any) -> dict[str, float]:
+        found = predict(model, params, examples[2]).argmax(axis=1)
+        return class_scores(test.labels, found, len(test.classes), {"majority": most, "naive_bayes": bayes})
 
     def report(params: Any, folder: Path) -> None:
-        probabilities = np.asarray(jax.nn.softmax(predict(model, params, examples[2])))
-        _write_predictions(folder / "predictions.csv", test, probabilities)
-        confusion = confusion_matrix(test.labels, probabilities.argmax(axis=1), len(test.classes))
-        confusion_picture(folder / "plots" / "confusion.png", confusion, test.classes, f"{len(test)} test texts")
+        logits = predict(model, params, examples[2])
+        columns = {"naive_bayes": bayes, "text": test.texts}
+        report_classes(folder, test.classes, test.labels, logits, test.places, columns)
         (folder / "tokens.json").write_text(json.dumps(tokens.to_json(), ensure_ascii=False), encoding="utf-8")
         if config.pooling == "attention":
             chosen = np.random.default_rng(0).permutation(len(test))[:SHOWN]
-            seen = examples[2].take(chosen)
-            weights = attention_weights(model, params, seen)
-            read = _attended(weights, seen.lengths, test.take(chosen), probabilities[chosen], tokens)
+            weights = attention_weights(model, params, examples[2].take(chosen))
+            pieces = [tokens.pieces(test.texts[row]) for row in chosen]
+            read = Attended.of(pieces, weights, test.classes, test.labels[chosen], logits[chosen])
             title = f"What the network attended to in {len(read)} test texts"
             write_attention(folder / "attention.html", title, read)
             draw_attention(folder / "plots" / "attention.png", title.replace(str(len(read)), "10", 1), read[:10])
@@ -164,7 +158,7 @@ def build(config: Config) -> Experiment:
         notes.append(f"{cut} texts are longer than {config.longest} tokens and were cut off there.")
     if vectors is not None:
         notes.append(f"{config.vectors} has vectors for {vectors.coverage(encoded[0]):.1%} of the training words.")
-    experiment = supervised_experiment(
+    return supervised_experiment(
         model,
         name="classify_text",
         config=config,
@@ -181,20 +175,12 @@ def build(config: Config) -> Experiment:
         patience=config.patience,
         buckets=config.buckets,
         augment=drop_words if config.word_dropout else None,
-        baseline=simple["accuracy_majority"],
-        scores_on_host=with_interval,
+        begin=None if vectors is None else lambda params: with_embedding(params, vectors.matrix),
+        baseline=float(np.mean(test.labels == most)),
+        scores_on_host=scores,
         report=report,
         notes=tuple(notes),
     )
-    if vectors is None:
-        return experiment
-
-    def init(key: jax.Array) -> Any:
-        params = experiment.init(key)
-        params["params"]["Embed_0"]["embedding"] = jnp.asarray(vectors.matrix)
-        return params
-
-    return replace(experiment, init=init)
 
 
 def _tokens(config: Config, texts: tuple[str, ...]) -> Tokens:
@@ -203,26 +189,6 @@ def _tokens(config: Config, texts: tuple[str, ...]) -> Tokens:
     if config.tokens == "subwords":
         return Subwords.of(texts, config.vocabulary)
     return Words.of(texts, config.vocabulary, config.least, marks=True, lower=True)
-
-
-def _attended(
-    weights: np.ndarray, lengths: np.ndarray, texts: LabelledTexts, answers: np.ndarray, tokens: Tokens
-) -> list[Attended]:
-    """The texts, with the weights ``[T, N]`` of their tokens and the classes' probabilities ``[N, C]``."""
-    read = []
-    for row, (text, length) in enumerate(zip(texts.texts, lengths, strict=True)):
-        names = texts.classes[texts.labels[row]], texts.classes[answers[row].argmax()]
-        read.append(Attended(tokens.pieces(text)[:length], weights[:length, row], *names, float(answers[row].max())))
-    return read
-
-
-def _write_predictions(path: Path, texts: LabelledTexts, probabilities: np.ndarray) -> None:
-    """A row for each text: where it stands, its class, the predicted one and its probability, the text."""
-    rows = []
-    for place, text, label, said in zip(texts.places, texts.texts, texts.labels, probabilities, strict=True):
-        names = texts.classes[label], texts.classes[said.argmax()]
-        rows.append([place, *names, f"{said.max():.4f}", text])
-    write_rows(path, ["place", "truth", "predicted", "probability", "text"], rows)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ Measured on public files, beside what is published: docs/applications.md.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,11 +45,13 @@ import numpy as np
 from lstm_jax import data
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
-from lstm_jax.data.panel import Part, Roles, make_panel
+from lstm_jax.data.baselines import season_of
+from lstm_jax.data.panel import Part, make_panel
+from lstm_jax.data.roles import Roles, read_with_roles
 from lstm_jax.data.split import split_panel
 from lstm_jax.metrics import forecasting as scores
 from lstm_jax.models.forecaster import Forecaster
-from lstm_jax.models.heads import Point, check_levels, make_head, measures
+from lstm_jax.models.heads import Point, check_levels, make_head, measures, quantile_columns
 from lstm_jax.options import positive
 from lstm_jax.report.forecasting import report_forecasts
 from lstm_jax.train import Experiment, Optimizer
@@ -125,7 +126,7 @@ def build(config: Config) -> Experiment:
     _check_recursive(config, roles)
     parts = split_panel(series, config.split, config.fold, config.folds)
     panel = make_panel(series, roles, parts, config.context, config.horizon)
-    season = config.season or _season(series[0], parts[0][0], config.context)
+    season = config.season or season_of(series[0], parts[0][0], config.context)
     model = Forecaster(
         cells=(config.cell,),
         context=config.context,
@@ -142,38 +143,24 @@ def build(config: Config) -> Experiment:
     metric = "rmse" if isinstance(head, Point) else "crps"
     simple = panel.simple_forecasts(panel.test, season)
     truth = panel.test.examples.targets
-    trivial = {f"rmse_{name}": scores.rmse(values, truth) * unit for name, values in simple.items()}
-    best = min(trivial.values())
     # A number is a distribution whose CRPS is its absolute error.
-    baseline = {"rmse": trivial["rmse_naive"], "crps": scores.mae(simple["naive"], truth) * unit}
-    trivial |= {f"standard_mse_{name}": scores.mse(values, truth) for name, values in simple.items()}
-    trivial |= {f"mae_{name}": scores.mae(values, truth) * unit for name, values in simple.items()}
+    baseline = (scores.rmse if metric == "rmse" else scores.mae)(simple["naive"], truth) * unit
+    exact = not all(scores.rmse(values, truth) for values in simple.values())
 
     def forecasts(params: Any, part: Part) -> Columns:
         """The truth and all forecasts of a part's windows, ``[W, H, C]`` by name, in standard units."""
         answers = jnp.asarray(predict(model, params, part.examples))
-        columns = {"truth": part.examples.targets, "forecast": np.asarray(head.point(answers))}
-        if not isinstance(head, Point):
-            quantiles = np.asarray(head.quantiles(answers, config.levels))
-            columns |= {f"q{level:g}": quantiles[..., number] for number, level in enumerate(config.levels)}
-        return columns | (simple if part is panel.test else panel.simple_forecasts(part, season))
+        said = {"truth": part.examples.targets, "forecast": np.asarray(head.point(answers))}
+        said |= quantile_columns(head, answers, config.levels)
+        return said | (simple if part is panel.test else panel.simple_forecasts(part, season))
 
     def further_scores(params: Any) -> dict[str, float]:
         columns = forecasts(params, panel.test)
-        forecast, own = (panel.invert(panel.test, columns[name]) for name in ("forecast", "truth"))
-        scale = np.stack([scores.naive_error(s.values[p[0]], season) for s, p in zip(series, parts, strict=True)])
-        scale = scale[panel.test.series, None, : len(roles.targets)]
-        found = {
-            "standard_mse": scores.mse(columns["forecast"], truth),
-            "standard_mae": scores.mae(columns["forecast"], truth),
-            "mase": scores.mase(forecast, own, np.broadcast_to(scale, own.shape)),
-            "smape": scores.smape(forecast, own),
-            **scores.coverages({name: columns[name] for name in columns if name.startswith("q")}, truth),
-            **trivial,
-            "skill": 1 - scores.rmse(columns["forecast"], truth) * unit / best if best else math.nan,
-        }
-        # Of a series that does not change, some are divisions by zero.
-        return {name: value for name, value in found.items() if math.isfinite(value)}
+        forecast, quantiles = columns["forecast"], {name: columns[name] for name in columns if name.startswith("q")}
+        scales = panel.naive_errors(series, parts, season)
+        own = (panel.invert(panel.test, values) for values in (forecast, truth))
+        found = scores.forecast_scores(forecast, truth, simple, quantiles, scales, unit)
+        return {**found, "smape": scores.smape(*own)}
 
     def report(params: Any, folder: Path) -> None:
         tables = {"predictions": panel.test} | ({} if panel.ahead is None else {"future": panel.ahead})
@@ -193,32 +180,23 @@ def build(config: Config) -> Experiment:
         optimizer=config.optimizer,
         batch_size=config.batch_size,
         steps=config.steps,
-        baseline=baseline[metric],
+        baseline=baseline,
         patience=config.patience,
         evaluate_every=config.evaluate_every,
         scores_on_host=further_scores,
         report=report,
-        notes=(*panel.notes(series), *(() if best else (EXACT,))),
+        notes=(*panel.notes(series), *((EXACT,) if exact else ())),
     )
 
 
 def _read(config: Config) -> tuple[list[data.Series], Roles]:
     """The series, with a column for each of the roles, in this order."""
-    if not config.csv:
-        one = data.generated_series()
-        roles = Roles((one.name,), calendar=config.calendar)
-        return [dataclasses.replace(one, values=one.values[:, None], columns=(one.name,))], roles
-    targets = config.column
-    if not targets:
-        targets = (data.read_series(config.csv).name,)
-    elif targets == ("all",):
-        targets = data.read_panel(config.csv, group=config.group, time=config.time)[0].columns
-        targets = tuple(name for name in targets if name not in (*config.covariates, *config.known))
-    roles = Roles(targets, config.covariates, config.known, config.calendar)
-    for name in roles.columns:
-        if roles.columns.count(name) > 1:
-            raise ValueError(f"Column {name!r} is named twice in --column, --covariates and --known; name it once.")
-    return data.read_panel(config.csv, roles.columns, group=config.group, time=config.time), roles
+    if config.csv:
+        roles = Roles(config.column, config.covariates, config.known, config.calendar)
+        return read_with_roles(config.csv, roles, group=config.group, time=config.time)
+    one = data.generated_series()
+    roles = Roles((one.name,), calendar=config.calendar)
+    return [dataclasses.replace(one, values=one.values[:, None], columns=(one.name,))], roles
 
 
 def _check_recursive(config: Config, roles: Roles) -> None:
@@ -235,13 +213,6 @@ def _check_recursive(config: Config, roles: Roles) -> None:
             "A recursive forecast feeds its middle back, so beyond one row its quantiles would be far too narrow: "
             "choose --strategy direct or seq2seq."
         )
-
-
-def _season(series: data.Series, train: slice, context: int) -> int:
-    """The series' season, or what the training rows of its first column show, if a context holds it; else 1."""
-    if series.season is not None and series.season <= context:
-        return series.season
-    return data.detect_season(data.fill_missing(series.values[:, 0])[train], context)
 
 
 if __name__ == "__main__":

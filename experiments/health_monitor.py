@@ -32,10 +32,8 @@ import numpy as np
 
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
-from lstm_jax.data.beats import NORMAL, Stream, beat_stream, check_beats, deviation, generated_beats, halves, mean_beat
+from lstm_jax.data.beats import NORMAL, Stream, deviation, generated_beats, streams_of
 from lstm_jax.data.labelled import read_sequences
-from lstm_jax.data.table import DataError
-from lstm_jax.data.windows import Standardizer
 from lstm_jax.metrics.alarms import (
     AlarmScores,
     alarm_scores,
@@ -54,7 +52,6 @@ from lstm_jax.report.alarms import alarm_picture, write_alarms
 from lstm_jax.train import Experiment, Optimizer, supervised_experiment
 
 EVENT = Measure("cross_entropy", lambda answers, targets: binary_cross_entropy(answers[..., 0], targets))
-TRAINING_REPEATS, VALIDATION_REPEATS = 20, 10
 
 
 @dataclass(frozen=True)
@@ -183,35 +180,14 @@ def build(config: Config) -> Experiment:
 
 
 def _streams(config: Config) -> tuple[dict[str, Stream], np.ndarray]:
-    """A stream of each part, in the training stream's standard units, and the mean normal training beat ``[T, D]``."""
+    """A stream of each part, and the mean normal training beat: see `streams_of`."""
     if bool(config.train) != bool(config.test):
         raise ValueError("Give both files, --train and --test, or neither for generated beats.")
     if config.train:
-        known, test = read_sequences(config.train), read_sequences(config.test)
+        files = read_sequences(config.train), read_sequences(config.test)
     else:
-        known, test = generated_beats(400, seed=0), generated_beats(1500, seed=1)
-    check_beats(known, config.normal, least=2)
-    check_beats(test, config.normal, least=1)
-    if known.channels != test.channels:
-        raise DataError(f"{test.path} has {test.channels} channels, but {known.path} has {known.channels}.")
-    train, validation = halves(known, config.normal)
-    streams = {
-        "train": beat_stream(train, config.normal, seed=0, repeats=TRAINING_REPEATS),
-        "validation": beat_stream(validation, config.normal, seed=1, repeats=VALIDATION_REPEATS),
-        "test": beat_stream(test, config.normal, seed=2),
-    }
-    for part, stream in streams.items():
-        samples, events = len(stream.values), len(events_of(stream.abnormal))
-        if samples < config.context or not events:
-            raise DataError(
-                f"The {part} beats make a stream of {samples} samples with {events} events; it needs {config.context} "
-                "samples and an event: give more beats or a smaller --context."
-            )
-    scale = Standardizer.fit(streams["train"].values, axis=0)
-    scaled = {
-        part: replace(stream, values=scale.apply(stream.values).astype(np.float32)) for part, stream in streams.items()
-    }
-    return scaled, scale.apply(mean_beat(train, config.normal))
+        files = generated_beats(400, seed=0), generated_beats(1500, seed=1)
+    return streams_of(*files, config.normal, config.context)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How well does a recurrent network tell what comes next in a text?
 
     python -m experiments.language_model --path FILE
-    python -m experiments.language_model --path FILE --tokens words --embedding-size 200 --hidden-size 200 --tied
+    python -m experiments.language_model --path FILE --tokens words --cell.hidden-size 200 --embedding-size 200 --tied
     python -m experiments.language_model
     python -m experiments.generate_text runs/language_model/... --prompt "ROMEO:"
 
@@ -11,7 +11,7 @@ part. In training the text is ``batch_size`` rows, read side by side in windows 
 window to window, the gradient does not (truncated backpropagation). Validation and test score every token once, after
 at least ``warmup`` others. Without a file the text is made up by a small grammar.
 
-Model: embedding, LSTM layers, a dense layer, perhaps tied to the embedding. The recipe of Merity et al. is
+Model: embedding, recurrent layers, a dense layer, perhaps tied to the embedding. The recipe of Merity et al. is
 ``--weight-drop``, ``--dropout`` and ``--layer-dropout`` (one mask a window), ``--tied``, and ``--optimizer.name sgd
 --optimizer.average-after 5``.
 
@@ -27,7 +27,7 @@ Measured on public files, beside what is published: docs/applications.md.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +37,7 @@ import numpy as np
 import optax
 
 from lstm_jax.cell import Cell
-from lstm_jax.cells import LSTM
+from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
 from lstm_jax.data.corpus import VALIDATED, Corpus
 from lstm_jax.data.fingerprint import fingerprint
@@ -75,12 +75,12 @@ class Config:
     """Share of the text, before the test part, that validates; 0: it trains, too, once the settings are chosen."""
     vocabulary_size: int = 2000
     """How many subwords, or words at most, the rarer ones being <unk>."""
-    hidden_size: int = 256
-    """Units of each layer."""
+    cell: AnyCell = LSTM(256)
+    """The recurrent layer."""
     layers: int = 2
-    """LSTM layers."""
+    """Recurrent layers, one on top of the other."""
     embedding_size: int = 64
-    """Numbers that stand for a token; with tied weights also the units of the last layer."""
+    """Numbers that stand for a token; with tied weights also the hidden size of the last layer."""
     tied: bool = False
     """Whether the output's weights are the embedding's."""
     dropout: float = 0.2
@@ -102,7 +102,7 @@ class Config:
 
 def build(config: Config) -> Experiment:
     """The experiment for these settings."""
-    for setting in ("hidden_size", "layers", "evaluate_every"):
+    for setting in ("layers", "evaluate_every"):
         positive(setting, getattr(config, setting))
     for setting in ("dropout", "layer_dropout", "weight_drop"):
         rate(setting, getattr(config, setting))
@@ -177,7 +177,7 @@ def language_model(config: Config, vocabulary: int) -> LanguageModel:
     cells: list[Cell] = []
     for layer in range(config.layers):
         last = layer == config.layers - 1
-        cell: Cell = LSTM(config.embedding_size if config.tied and last else config.hidden_size)
+        cell: Cell = replace(config.cell, hidden_size=config.embedding_size) if config.tied and last else config.cell
         cell = WeightDrop(cell, config.weight_drop) if config.weight_drop else cell
         cells.append(VariationalDropout(cell, inputs=config.layer_dropout) if config.layer_dropout and layer else cell)
     return LanguageModel(vocabulary, tuple(cells), config.embedding_size, config.tied, config.dropout)

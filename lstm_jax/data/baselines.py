@@ -8,7 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from lstm_jax.data.examples import Examples
+from lstm_jax.data.series import Series
 from lstm_jax.data.table import DataError
+from lstm_jax.data.windows import fill_missing
 from lstm_jax.options import positive
 
 
@@ -155,6 +157,16 @@ def detect_season(values: np.ndarray, max_season: int) -> int:
         return 1
     best = peaks[np.argmax(r[peaks])]
     return int(best) if r[best] > max(0.15, 4 / np.sqrt(len(values))) else 1
+
+
+def season_of(series: Series, train: slice, context: int) -> int:
+    """The series' season in rows, or what `detect_season` finds in the training rows of its first column.
+
+    It is 1 if there is none, or none that a context of ``context`` rows holds.
+    """
+    if series.season is not None and series.season <= context:
+        return series.season
+    return detect_season(fill_missing(series.values[:, 0])[train], context)
 
 
 def _context(inputs: np.ndarray) -> np.ndarray:

@@ -7,9 +7,12 @@ import numpy as np
 from lstm_jax.data.examples import Examples, padded
 from lstm_jax.data.labelled import LabelledSequences
 from lstm_jax.data.table import DataError
+from lstm_jax.data.windows import Standardizer
+from lstm_jax.metrics.alarms import events_of
 from lstm_jax.options import positive
 
 STEPS = 140
+TRAINING_REPEATS, VALIDATION_REPEATS = 20, 10
 NORMAL, ABNORMAL = "1", "2"
 # The waves P, Q, R, S, T: height, place as a share of the beat, width as a share of the beat.
 _WAVES = {
@@ -109,6 +112,50 @@ def beat_stream(
         abnormal=np.repeat(kinds[order], lengths),
         starts=np.cumsum(lengths) - lengths,
     )
+
+
+def streams_of(
+    known: LabelledSequences, test: LabelledSequences, normal: str, context: int
+) -> tuple[dict[str, Stream], np.ndarray]:
+    """Streams to train, validate and test on.
+
+    One half of the known beats trains, each normal one in 20 places, the other validates, each normal one in 10.
+
+    Args:
+        known: beats of which much is known.
+        test: others.
+        normal: the label of the normal ones.
+        context: samples that a stream has at least.
+
+    Returns:
+        The streams "train", "validation" and "test", in the training stream's standard units, and the mean normal
+        training beat ``[T, D]`` in these units.
+
+    Raises:
+        DataError: a file has beats of one kind only, they have other channels, or a stream is too short or has no
+            event.
+    """
+    check_beats(known, normal, least=2)
+    check_beats(test, normal, least=1)
+    if known.channels != test.channels:
+        raise DataError(f"{test.path} has {test.channels} channels, but {known.path} has {known.channels}.")
+    train, validation = halves(known, normal)
+    streams = {
+        "train": beat_stream(train, normal, seed=0, repeats=TRAINING_REPEATS),
+        "validation": beat_stream(validation, normal, seed=1, repeats=VALIDATION_REPEATS),
+        "test": beat_stream(test, normal, seed=2),
+    }
+    for part, stream in streams.items():
+        samples, events = len(stream.values), len(events_of(stream.abnormal))
+        if samples < context or not events:
+            raise DataError(
+                f"The {part} beats make a stream of {samples} samples with {events} events; it needs {context} "
+                "samples and an event: give more beats or a smaller --context."
+            )
+    scale = Standardizer.fit(streams["train"].values, axis=0)
+    for part, one in streams.items():
+        streams[part] = dataclasses.replace(one, values=scale.apply(one.values).astype(np.float32))
+    return streams, scale.apply(mean_beat(train, normal))
 
 
 def check_beats(file: LabelledSequences, normal: str, least: int) -> None:

@@ -9,33 +9,16 @@ from lstm_jax.data.baselines import simple_forecasts
 from lstm_jax.data.calendar import calendar_features
 from lstm_jax.data.examples import Examples
 from lstm_jax.data.lookahead import refuse_copies, refuse_lookahead
+from lstm_jax.data.roles import Roles
 from lstm_jax.data.series import Series
 from lstm_jax.data.split import Parts
 from lstm_jax.data.table import DataError
 from lstm_jax.data.windows import Standardizer, fill_missing, windows
+from lstm_jax.metrics.forecasting import naive_error
 
 PARTS: tuple[str, ...] = ("training", "validation", "test")
 TRIED = 8
 """How many series are tried for look-ahead: all are treated alike."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Roles:
-    """When the columns of a series are known."""
-
-    targets: tuple[str, ...]
-    """Forecast; known up to the last row before the rows to come."""
-    covariates: tuple[str, ...] = ()
-    """Inputs alone; known as long as the targets."""
-    known: tuple[str, ...] = ()
-    """Inputs alone; known in advance, for the rows to come too, as holidays and prices are."""
-    calendar: bool = False
-    """Whether hour, weekday and time of the year are inputs, known in advance."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """All columns, in the order in which the values of a series hold them."""
-        return (*self.targets, *self.covariates, *self.known)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,6 +75,13 @@ class Panel:
         horizon, count = targets.shape[1:]
         contexts = [one.examples.xs[:-horizon, :, :count] for one in (self.train, part)]
         return simple_forecasts(contexts[0], targets, contexts[1], season)
+
+    def naive_errors(self, series: Sequence[Series], parts: Sequence[Parts], season: int) -> np.ndarray:
+        """`naive_error` of the training rows of each test window's series, ``[W, 1, C]``, in standard units."""
+        count = self.test.examples.targets.shape[-1]
+        errors = [naive_error(one.values[part[0], :count], season) for one, part in zip(series, parts, strict=True)]
+        scales = np.stack([error / scale.std for error, scale in zip(errors, self.scales, strict=True)])
+        return scales[self.test.series, None]
 
     def notes(self, series: Sequence[Series]) -> tuple[str, ...]:
         """What of its series a person should know: gaps, times left out, what is not forecast."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
 
 import numpy as np
@@ -62,6 +63,26 @@ def class_report(confusion: np.ndarray) -> ClassReport:
         support=support,
         predicted=predicted,
     )
+
+
+def class_scores(
+    targets: np.ndarray, predictions: np.ndarray, classes: int, simple: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """What stands beside an accuracy: its `wilson_interval`, macro F1, and the accuracy of simpler predictions.
+
+    Args:
+        targets: true classes ``[N]``.
+        predictions: predicted classes ``[N]``.
+        classes: C.
+        simple: predictions that need no network by name, ``[N]`` each.
+
+    Returns:
+        "accuracy_low", "accuracy_high", "macro_f1", and "accuracy_NAME" of each simple one.
+    """
+    confusion = confusion_matrix(targets, predictions, classes)
+    low, high = wilson_interval(int(np.trace(confusion)), len(targets))
+    beside = {f"accuracy_{name}": float(np.mean(one == targets)) for name, one in simple.items()}
+    return {"accuracy_low": low, "accuracy_high": high, "macro_f1": class_report(confusion).macro_f1, **beside}
 
 
 def wilson_interval(right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -114,6 +114,43 @@ def coverages(quantiles: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[st
     return found
 
 
+def forecast_scores(
+    forecast: np.ndarray,
+    truth: np.ndarray,
+    simple: Mapping[str, np.ndarray],
+    quantiles: Mapping[str, np.ndarray],
+    naive_errors: np.ndarray,
+    unit: float,
+) -> dict[str, float]:
+    """The scores of a forecast and those of simple ones; what would be a division by zero is left out.
+
+    Args:
+        forecast: ``[W, H, C]``, in standard units, as all of these.
+        truth: the same.
+        simple: forecasts that need no network by name.
+        quantiles: "q0.1" and others.
+        naive_errors: the scale of `mase`, of a shape that broadcasts to ``truth``.
+        unit: what a standard unit is in the scores' units.
+
+    Returns:
+        "standard_mse" and "standard_mae"; "mase"; `coverages`; "rmse_NAME", "standard_mse_NAME" and "mae_NAME" of each
+        simple one; "skill", the share of the lowest "rmse_NAME" that the forecast saves.
+    """
+    found = {
+        "standard_mse": mse(forecast, truth),
+        "standard_mae": mae(forecast, truth),
+        "mase": mase(forecast, truth, naive_errors),
+        **coverages(quantiles, truth),
+    }
+    for name, values in simple.items():
+        found[f"rmse_{name}"] = rmse(values, truth) * unit
+        found[f"standard_mse_{name}"] = mse(values, truth)
+        found[f"mae_{name}"] = mae(values, truth) * unit
+    best = min(rmse(values, truth) for values in simple.values())
+    found["skill"] = 1 - rmse(forecast, truth) / best if best else math.nan
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
 def _errors(forecast: np.ndarray, truth: np.ndarray) -> np.ndarray:
     forecast, truth = np.asarray(forecast, np.float64), np.asarray(truth, np.float64)
     if forecast.shape != truth.shape:  # NumPy would broadcast [W] and [W, 1] to [W, W]

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from lstm_jax.adapters.linen import Recurrent
@@ -22,6 +23,12 @@ def one_cell(model: Any) -> Cell:
     if not model.cells:
         raise ValueError(f"{type(model).__name__} needs at least one cell; got cells=().")
     return model.cells[0] if len(model.cells) == 1 else Stack(model.cells)
+
+
+def with_embedding(params: Any, matrix: np.ndarray) -> Any:
+    """The variables of a `SequenceModel` with a vocabulary, but with this embedding ``[V, E]``."""
+    own = params["params"]
+    return {**params, "params": {**own, "Embed_0": {"embedding": jnp.asarray(matrix)}}}
 
 
 class Dropout(nn.Module):

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.stats import norm
 
 from lstm_jax.models.losses import MAE, MSE, Measure
@@ -150,6 +151,14 @@ def measures(head: Head, unit: float) -> tuple[Measure, ...]:
     if isinstance(head, Point):
         return errors
     return (*errors, dataclasses.replace(head.crps, finish=lambda mean: mean * unit))
+
+
+def quantile_columns(head: Head, answers: Array, levels: tuple[float, ...]) -> dict[str, np.ndarray]:
+    """The quantiles ``[...]`` of a distribution by name, "q0.1" and others; of a number there are none."""
+    if isinstance(head, Point):
+        return {}
+    quantiles = np.asarray(head.quantiles(answers, levels))
+    return {f"q{level:g}": quantiles[..., number] for number, level in enumerate(levels)}
 
 
 def check_levels(levels: tuple[float, ...]) -> None:

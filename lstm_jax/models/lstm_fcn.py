@@ -3,11 +3,11 @@
 Karim, Majumdar, Darabi & Chen 2018, "LSTM Fully Convolutional Networks for Time Series Classification"
 (arXiv:1709.05206), figure 1; for several channels Karim et al. 2019, "Multivariate LSTM-FCNs" (arXiv:1801.04503).
 
-Deviations: the cells read the series step by step (the paper's dimension shuffle hands an LSTM the whole series as one
-step, which fixes its length); no squeeze and excite; batch normalisation with a momentum of 0.9 and an epsilon of 1e-5
-(Keras, in which the authors wrote it, has 0.99 and 1e-3). A sequence that ends early is answered as if it had been cut
-there: behind its end each convolution sees the zeros that it sees behind any sequence, and batch normalisation leaves
-it out.
+Deviations: the cells read the series step by step, however long it is, unless the paper's dimension shuffle is asked
+for, which hands a channel to them as one step; no squeeze and excite; batch normalisation with a momentum of 0.9 and an
+epsilon of 1e-5 (Keras, in which the authors wrote it, has 0.99 and 1e-3). A sequence that ends early is answered as if
+it had been cut there: behind its end each convolution sees the zeros that it sees behind any sequence, and batch
+normalisation leaves it out.
 """
 
 import jax
@@ -46,6 +46,9 @@ class LSTMFCN(SequenceModel):
     """Filters of each convolution, the first one first."""
     kernels: tuple[int, ...] = (8, 5, 3)
     """Steps that each convolution sees."""
+    shuffled_steps: int | None = None
+    """The paper's dimension shuffle: the recurrent layers read channel by channel, each as so many numbers, those of
+    all its steps (behind a sequence's end zeros), and know where in time something is; None: step by step."""
     dropout: float = 0.8
     """Rate on embedded tokens, and on the outputs of the recurrent layers; the paper's."""
 
@@ -62,7 +65,7 @@ class LSTMFCN(SequenceModel):
 
         Raises:
             ValueError: there is no cell, ``classes`` is no whole number of at least 1, or not a kernel for each of
-                ``filters``.
+                ``filters``; or a sequence is longer than ``shuffled_steps``.
         """
         positive("classes", self.classes)
         if len(self.filters) != len(self.kernels):
@@ -70,12 +73,15 @@ class LSTMFCN(SequenceModel):
                 f"There must be a kernel for each of the {len(self.filters)} filters; kernels={self.kernels}."
             )
         xs = self.embed(xs)
-        recurrent = Pool("last")(self.encode(xs, lengths), lengths)
         inside, mask = jnp.array(True), None
         if lengths is not None:
             inside = mask = (jnp.arange(len(xs)).reshape(-1, *(1,) * lengths.ndim) < lengths)[..., None]
         running = not self.is_mutable_collection("batch_stats")
         ys = jnp.where(inside, xs, 0)  # padding may hold anything, NaN too
+        if self.shuffled_steps is None:
+            recurrent = Pool("last")(self.encode(xs, lengths), lengths)
+        else:
+            recurrent = self.encode(_shuffled(ys, positive("shuffled_steps", self.shuffled_steps)), None)[-1]
         for number, (filters, kernel) in enumerate(zip(self.filters, self.kernels, strict=True)):
             # Without a bias, which normalisation takes out again: Adam would drive it about on rounding errors.
             # As a matrix product: XLA's convolutions are 50 times slower in a `lax.scan` on a CPU, as training is.
@@ -84,6 +90,14 @@ class LSTMFCN(SequenceModel):
             ys = jnp.where(inside, nn.relu(normal), 0)
         convolved = Pool("mean")(ys, lengths)
         return nn.Dense(self.classes)(jnp.concatenate([recurrent, convolved], axis=-1))
+
+
+def _shuffled(xs: jax.Array, steps: int) -> jax.Array:
+    """``[T, *batch, D]`` as ``[D, *batch, steps]``."""
+    if len(xs) > steps:
+        raise ValueError(f"The sequences have {len(xs)} steps, more than shuffled_steps={steps}.")
+    padded = jnp.pad(xs, [(0, steps - len(xs)), *[(0, 0)] * (xs.ndim - 1)])
+    return jnp.swapaxes(padded, 0, -1)
 
 
 def _taps(xs: jax.Array, kernel: int) -> jax.Array:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 
 from lstm_jax.report.drawing import TARGET, VALIDATION, new_figure, plain, save_png
@@ -36,6 +37,32 @@ class Attended:
     """The class that was predicted."""
     probability: float
     """Of the predicted class."""
+
+    @classmethod
+    def of(
+        cls,
+        pieces: Sequence[Sequence[str]],
+        weights: np.ndarray,
+        classes: Sequence[str],
+        targets: np.ndarray,
+        logits: np.ndarray,
+    ) -> "list[Attended]":
+        """Texts, from what a classifier said of them.
+
+        Args:
+            pieces: of each text; those behind the last step were not read.
+            weights: how much each step counted, ``[T, N]``.
+            classes: their names.
+            targets: the true classes, int ``[N]``.
+            logits: ``[N, C]``.
+        """
+        probabilities = np.asarray(jax.nn.softmax(logits))
+        read = []
+        for row, its in enumerate(pieces):
+            seen, said = its[: len(weights)], int(logits[row].argmax())
+            truth, answer = classes[int(targets[row])], classes[said]
+            read.append(cls(seen, weights[: len(seen), row], truth, answer, float(probabilities[row, said])))
+        return read
 
     def __post_init__(self) -> None:
         """Refuse weights that belong to other pieces."""

@@ -39,6 +39,7 @@ def supervised_experiment(
     buckets: int = 1,
     class_weights: Sequence[float] | None = None,
     augment: Callable[[Array, Key], Array] | None = None,
+    begin: Callable[[Any], Any] | None = None,
     **more: Any,
 ) -> Experiment:
     """Train a model on examples: each epoch visits each of them once, in an order of its own.
@@ -64,6 +65,7 @@ def supervised_experiment(
         buckets: into how many lengths, at most, the training sequences are sorted; each compiles a branch.
         class_weights: how much an example of each class counts in the loss, ``[C]``; the scores are not weighted.
         augment: ``augment(xs, key) -> xs`` changes the inputs of a training batch.
+        begin: ``begin(params) -> params`` changes the first parameters: puts in those that were learnt elsewhere.
         more: further fields of `Experiment`.
 
     Raises:
@@ -80,7 +82,7 @@ def supervised_experiment(
     def variables(key: Key) -> Any:
         return model.init(key, jnp.asarray(train.xs[:, :1]), lengths=jnp.asarray(train.lengths[:1]))
 
-    statistics = _kept_collections(model, variables, train)
+    statistics = _kept_collections(model, variables, train.take(slice(sorted_.batch_size)))
     if statistics and optimizer.average_after is not None:
         raise ValueError(
             f"Leave out optimizer.average_after: the model has running statistics ({statistics[0]}), which belong to "
@@ -89,6 +91,10 @@ def supervised_experiment(
     # Where all are as long as they are stored, the model is spared the masks; but statistics leave filler out.
     equal = all((part.lengths == len(part.xs)).all() for part in sorted_.parts)
     equal = equal and not (statistics and any(len(part) % sorted_.batch_size for part in sorted_.parts))
+
+    def first_params(key: Key) -> Any:
+        params = {"params": variables(key).get("params", {})}
+        return params if begin is None else begin(params)
 
     def first_statistics(params: Any) -> dict[str, Any]:
         first = variables(jax.random.key(0))
@@ -112,7 +118,7 @@ def supervised_experiment(
     arrays = [(part.xs, part.lengths, part.targets) for part in (train, validation, tested)]
     return Experiment(
         name=name,
-        init=lambda key: {"params": variables(key).get("params", {})},
+        init=first_params,
         batch=sorted_,
         loss=training_loss,
         carry=first_statistics if statistics else None,
@@ -145,12 +151,12 @@ def predict(model: nn.Module, params: Any, examples: Examples) -> np.ndarray:
     return np.concatenate(found, axis=rows).take(range(len(examples)), axis=rows)
 
 
-def _kept_collections(model: nn.Module, variables: Callable[[Key], Any], train: Examples) -> list[str]:
+def _kept_collections(model: nn.Module, variables: Callable[[Key], Any], batch: Examples) -> list[str]:
     """The collections beside ``params`` that training hands on: those that a call leaves in their shape."""
 
     def called(key: Key) -> Any:
         first = variables(key)
-        xs, lengths = jnp.asarray(train.xs[:, :1]), jnp.asarray(train.lengths[:1])
+        xs, lengths = jnp.asarray(batch.xs), jnp.asarray(batch.lengths)
         said: Any = model.apply(first, xs, lengths=lengths, rngs={"dropout": key}, mutable=True)
         return first, said[1]
 

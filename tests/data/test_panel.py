@@ -7,7 +7,8 @@ import pytest
 
 from lstm_jax import data
 from lstm_jax.data import lookahead, panel
-from lstm_jax.data.panel import Roles, make_panel
+from lstm_jax.data.panel import make_panel
+from lstm_jax.data.roles import Roles
 from lstm_jax.data.split import split_panel
 
 ROWS, T, H = 100, 6, 3

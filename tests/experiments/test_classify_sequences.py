@@ -70,21 +70,21 @@ def test_the_test_file_changes_nothing_that_was_learnt(tmp_path, run):
 def test_it_learns_and_scores_are_what_the_predictions_say(run):
     rows = _table(run.workdir / "predictions.csv")
     truth = [label for _, label in _rows(20, 1)]
-    assert [(int(row["line"]), row["truth"]) for row in rows] == [(n + 3, label) for n, label in enumerate(truth)]
+    assert [(int(row["place"]), row["truth"]) for row in rows] == [(n + 3, label) for n, label in enumerate(truth)]
     for column, score in {
-        "class": "accuracy",
+        "predicted": "accuracy",
         **{n: f"accuracy_{n}" for n in ("majority", "nearest", "linear")},
     }.items():
         found = np.mean([row[column] == row["truth"] for row in rows])
         assert run.metrics[score] == pytest.approx(found, rel=1e-5), column
     assert run.metrics["accuracy"] >= 0.8
-    right = sum(row["class"] == row["truth"] for row in rows)
+    right = sum(row["predicted"] == row["truth"] for row in rows)
     assert (run.metrics["accuracy_low"], run.metrics["accuracy_high"]) == pytest.approx(wilson_interval(right, 20))
     by_class = {row["class"]: row for row in _table(run.workdir / "classes.csv")}
     f1s = []
     for name in ("up", "down", "flat"):
-        hits = sum(row["class"] == row["truth"] == name for row in rows)
-        said, there = (sum(row[column] == name for row in rows) for column in ("class", "truth"))
+        hits = sum(row["predicted"] == row["truth"] == name for row in rows)
+        said, there = (sum(row[column] == name for row in rows) for column in ("predicted", "truth"))
         f1s.append(2 * hits / (said + there))
         found = [float(by_class[name][score]) for score in ("precision", "recall", "f1", "support")]
         assert found == pytest.approx([hits / max(said, 1), hits / there, f1s[-1], there], rel=1e-5)

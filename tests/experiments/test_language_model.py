@@ -10,6 +10,7 @@ import pytest
 
 from experiments import generate_text
 from experiments.language_model import Config, build, language_model, text_of
+from lstm_jax.cells import GRU, LSTM
 from lstm_jax.data import DataError
 from lstm_jax.data.generated_text import generated_text
 from lstm_jax.train import Optimizer, train
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.proof  # they train
 
 pytest.importorskip("tyro")
 SMALL = Config(
-    hidden_size=24, embedding_size=8, batch_size=8, window=25, steps=150, evaluate_every=50,
+    cell=LSTM(24), embedding_size=8, batch_size=8, window=25, steps=150, evaluate_every=50,
     optimizer=Optimizer(learning_rate=1e-2), layer_dropout=0.1, dropout=0.1, weight_drop=0.1,
 )  # fmt: skip
 
@@ -85,12 +86,12 @@ def test_without_validation_all_before_the_test_part_trains():
         text_of(dataclasses.replace(SMALL, validation=0.95))
 
 
-@pytest.mark.parametrize("tokens", ["words", "subwords"])
-def test_other_tokens(tokens, tmp_path):
+@pytest.mark.parametrize(("tokens", "cell"), [("words", LSTM(8)), ("subwords", GRU(8))])
+def test_other_tokens_and_cells(tokens, cell):
     if tokens == "subwords":
         pytest.importorskip("tokenizers")
     config = dataclasses.replace(
-        SMALL, tokens=tokens, vocabulary_size=300, steps=4, window=5, tied=True, hidden_size=8, evaluate_every=2
+        SMALL, tokens=tokens, vocabulary_size=300, steps=4, window=5, tied=True, cell=cell, evaluate_every=2
     )
     result = train(build(config), quiet=True)
     text = text_of(config)

@@ -24,7 +24,7 @@ def _case(cells="lstm", **settings) -> tuple[Any, jax.Array, Any]:
     return model, xs, jax.tree.unflatten(shape, noisy)
 
 
-def _by_hand(variables, cells, sequences, *, training=False):
+def _by_hand(variables, cells, sequences, *, training=False, shuffled=None):
     """Logits ``[N, classes]`` of sequences ``[T_i, D]``, and each layer's mean and variance: every sum written out."""
     params, known = variables["params"], variables["batch_stats"]
     p = jax.tree.map(np.asarray, {name: value for name, value in params.items() if name != "Recurrent_0"})
@@ -46,6 +46,8 @@ def _by_hand(variables, cells, sequences, *, training=False):
         layer = [np.maximum(ys * p[norm]["scale"] + p[norm]["bias"], 0) for ys in normal]
     answers = []
     for xs, ys in zip(sequences, layer, strict=True):
+        if shuffled is not None:  # a channel is a step
+            xs = np.pad(xs, [(0, shuffled - len(xs)), (0, 0)]).T
         outputs, _ = unroll(cells[0], params["Recurrent_0"]["cell"], jnp.asarray(xs)[:, None])
         both = np.concatenate([np.asarray(outputs[-1, 0]), ys.mean(axis=0)])
         answers.append(both @ p["Dense_0"]["kernel"] + p["Dense_0"]["bias"])
@@ -59,6 +61,18 @@ def test_is_what_the_paper_draws(cells):
     assert answers.shape == (4, 3)
     expected, _ = _by_hand(variables, CELLS[cells], np.swapaxes(xs, 0, 1))
     np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_shuffled_dimensions_are_what_the_paper_draws():
+    model, xs, variables = _case(shuffled_steps=10)
+    lengths = jnp.array([9, 3, 1, 6])
+    garbage = jnp.where(jnp.arange(9)[:, None] < lengths, 0, jnp.nan)[..., None]
+    sequences = [np.asarray(xs[:length, row]) for row, length in enumerate(lengths)]
+    expected, _ = _by_hand(variables, CELLS["lstm"], sequences, shuffled=10)
+    answers = model.apply(variables, xs + garbage, lengths=lengths)
+    np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="have 11 steps, more than shuffled_steps=10"):
+        model.apply(variables, jnp.zeros((11, 1, 2)))
 
 
 def test_in_training_the_batch_normalises_padding_left_out():

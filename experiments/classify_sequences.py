@@ -10,7 +10,7 @@ of the rest. The test file is scored once. Without files the series are generate
 on, 300 to test.
 
 Model: ``bidirectional`` recurrent layers, pooled over time, and a dense layer; or ``lstm-fcn``, recurrent layers beside
-convolutions. ``--members 5``: five of them, each trained by itself, whose mean logits answer.
+convolutions.
 
 Beside it, on the whole training file: the most frequent class (majority), the nearest training series by Euclidean
 distance (nearest), and a linear map by ridge regression to one column a class (linear). Both take unequal lengths
@@ -39,7 +39,6 @@ from lstm_jax.data.labelled import LabelledSequences, number_classes, read_seque
 from lstm_jax.data.windows import Standardizer
 from lstm_jax.metrics.classification import class_scores
 from lstm_jax.models.classifier import SequenceClassifier
-from lstm_jax.models.ensemble import Ensemble
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
 from lstm_jax.models.lstm_fcn import LSTMFCN
 from lstm_jax.models.pooling import Pooling
@@ -65,8 +64,6 @@ class Config:
     """The recurrent layer."""
     layers: int = 1
     """Recurrent layers, one on top of the other."""
-    members: int = 1
-    """Networks that answer together; each learns from its own share of a batch."""
     filters: tuple[int, int, int] = (128, 256, 128)
     """Filters of the convolutions, which see 8, 5 and 3 steps; lstm-fcn only."""
     pooling: Pooling = "mean"
@@ -89,7 +86,7 @@ class Config:
 
 def build(config: Config) -> Experiment:
     """The experiment for these settings."""
-    for setting in ("layers", "members", "batch_size", "patience"):
+    for setting in ("layers", "batch_size", "patience"):
         positive(setting, getattr(config, setting))
     rate("validation", config.validation)
     if not config.noise >= 0:
@@ -146,14 +143,12 @@ def _parts(known: Examples, validation: float) -> tuple[Examples, Examples]:
     return known.split(validation, stratified=True) if validation else (known, known)
 
 
-def _model(config: Config, classes: int) -> SequenceClassifier | LSTMFCN | Ensemble:
+def _model(config: Config, classes: int) -> SequenceClassifier | LSTMFCN:
     if config.model == "lstm-fcn":
         cells = (config.cell,) * config.layers
-        model = LSTMFCN(cells=cells, classes=classes, filters=config.filters, dropout=config.dropout)
-    else:
-        cells = (Bidirectional(config.cell, config.cell),) * config.layers
-        model = SequenceClassifier(cells=cells, classes=classes, pooling=config.pooling, dropout=config.dropout)
-    return model if config.members == 1 else Ensemble(model, config.members)
+        return LSTMFCN(cells=cells, classes=classes, filters=config.filters, dropout=config.dropout)
+    cells = (Bidirectional(config.cell, config.cell),) * config.layers
+    return SequenceClassifier(cells=cells, classes=classes, pooling=config.pooling, dropout=config.dropout)
 
 
 def _notes(files: tuple[LabelledSequences, ...], train: Examples, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,13 +8,12 @@ import math
 import shlex
 import statistics
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from results_lines import Line
 
 from lstm_jax.report.interval import half_interval
 from lstm_jax.train.task_experiment import BY_STEP
-
-if TYPE_CHECKING:
-    from reproduce import Line
 
 HEAD = """\
 # Results
@@ -69,7 +68,7 @@ COLUMNS = [
 ]
 
 
-def write(lines: "list[Line]", runs: Path, results: Path) -> None:
+def write(lines: list[Line], runs: Path, results: Path) -> None:
     """Write down the runs under ``runs``; seeds that were run elsewhere keep what is written of them."""
     results.mkdir(exist_ok=True)
     for line in lines:
@@ -88,14 +87,14 @@ def write(lines: "list[Line]", runs: Path, results: Path) -> None:
         print(f"Written: {guide}")
 
 
-def read(line: "Line", results: Path) -> dict[str, Any] | None:
+def read(line: Line, results: Path) -> dict[str, Any] | None:
     """What is written of a line as it is today; None if that is nothing."""
     path = results / f"{line.name}.json"
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     return content if content is not None and content["command"] == line.command else None
 
 
-def recorded(line: "Line", results: Path) -> set[int]:
+def recorded(line: Line, results: Path) -> set[int]:
     """The seeds of which a result is written."""
     return {seed["seed"] for seed in finished(read(line, results))}
 
@@ -120,7 +119,7 @@ def finished(content: dict[str, Any] | None) -> list[dict[str, Any]]:
     return [] if content is None else [seed for seed in content["seeds"] if "failed" not in seed]
 
 
-def summary(line: "Line", runs: Path) -> dict[str, Any] | None:
+def summary(line: Line, runs: Path) -> dict[str, Any] | None:
     """What the finished runs of a line came to; None if there is none."""
     seeds, last = [], None
     for seed in range(100):
@@ -170,7 +169,7 @@ def _in_parts(steps: dict[int, list[tuple[int, float]]]) -> dict[str, float]:
     return found
 
 
-def page(lines: "list[Line]", results: Path, pictures: dict[str, str]) -> str:
+def page(lines: list[Line], results: Path, pictures: dict[str, str]) -> str:
     """The text of README.md."""
     rows = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
     machines: list[str] = []
@@ -210,7 +209,7 @@ def page(lines: "list[Line]", results: Path, pictures: dict[str, str]) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def with_table(text: str, lines: "list[Line]", results: Path) -> str:
+def with_table(text: str, lines: list[Line], results: Path) -> str:
     """docs/applications.md with its table as the files in ``results`` have it."""
     before, _, after = text.split(MEASURED)
     rows = ["| " + " | ".join(APPLICATION_COLUMNS) + " |", "|" + " --- |" * len(APPLICATION_COLUMNS)]
@@ -241,7 +240,7 @@ def with_table(text: str, lines: "list[Line]", results: Path) -> str:
     return f"{before}{MEASURED}\n{table}\n" + (f"\n{notes}\n" if notes else "") + f"\n{MEASURED}{after}"
 
 
-def remarks_of(lines: "list[Line]") -> list[str]:
+def remarks_of(lines: list[Line]) -> list[str]:
     """The notes, each told once, with the tasks that it is about."""
     said: dict[str, list[str]] = {}
     for line in lines:
@@ -255,7 +254,7 @@ def date(content: dict[str, Any]) -> str:
     return max(seed["date"] for seed in content["seeds"])
 
 
-def cited(line: "Line") -> str:
+def cited(line: Line) -> str:
     """What is published, and by whom."""
     return f"{line.published} ({line.source})" if line.source else line.published
 
@@ -271,7 +270,7 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g}{half})"
 
 
-def draw(lines: "list[Line]", runs: Path, results: Path) -> dict[str, str]:
+def draw(lines: list[Line], runs: Path, results: Path) -> dict[str, str]:
     """A picture for each group of lines with one ``figure``; the names of all that there are, by title.
 
     One that there is stays where some of what is recorded was not run under ``runs``.

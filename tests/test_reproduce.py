@@ -4,6 +4,7 @@ import json
 import os
 import statistics
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import reproduce
+import results_lines
 import results_page
 
 ROOT = Path(__file__).parents[1]
 
-LINE = reproduce.Line(
+LINE = results_lines.Line(
     name="one",
     task="a task",
     command="python -m experiments.adding --length 4 --steps 3 --evaluation-size 10",
@@ -41,18 +43,18 @@ def _result(folder, *, solved=True, mse=0.1, **more):
 
 
 def test_rows_and_each_stand_for_lines():
-    line = reproduce.Line(
+    line = results_lines.Line(
         **vars(LINE) | {"name": "a-{x}-{y}", "command": "run {x} --trial {seed}"},
     )
     rows, each = [{"x": "1"}, {"x": "2"}], {"y": ["b", "c"]}
-    lines = reproduce.replace(line, rows=rows, each=each).lines()
+    lines = replace(line, rows=rows, each=each).lines()
     assert [one.name for one in lines] == ["a-1-b", "a-1-c", "a-2-b", "a-2-c"]
     assert lines[2].command == "run 2 --trial {seed}"
     assert LINE.lines() == [LINE]
 
 
 def test_another_command_has_another_folder(tmp_path):
-    other = reproduce.replace(LINE, command="something else")
+    other = replace(LINE, command="something else")
     assert LINE.folder(tmp_path, 0) != other.folder(tmp_path, 0)
     assert LINE.folder(tmp_path, 0).parent == LINE.folder(tmp_path, 1).parent
 
@@ -64,7 +66,7 @@ def test_every_seed_is_on_the_page_the_failed_ones_too(tmp_path):
     failed = LINE.folder(runs, 2)
     failed.mkdir()
     (failed / "failed.txt").write_text("It broke.\n")
-    unrun = reproduce.replace(LINE, name="two", task="another", note="Too slow.")
+    unrun = replace(LINE, name="two", task="another", note="Too slow.")
     results_page.write([LINE, unrun], runs, results)
     content = json.loads((results / "one.json").read_text())
     assert [seed["seed"] for seed in content["seeds"]] == [0, 1, 2]
@@ -95,7 +97,7 @@ def test_every_seed_is_on_the_page_the_failed_ones_too(tmp_path):
     results_page.write([LINE, unrun], tmp_path / "there", results)
     assert json.loads((results / "one.json").read_text())["seeds"] == joined["seeds"]
     # Another command has no seeds yet.
-    assert results_page.recorded(reproduce.replace(LINE, command="other"), results) == set()
+    assert results_page.recorded(replace(LINE, command="other"), results) == set()
 
 
 def test_accuracy_by_step_is_the_median_over_seeds_and_long_sequences_come_in_parts(tmp_path):
@@ -128,7 +130,7 @@ def test_what_is_no_line_is_refused(monkeypatch, capsys):
 
 @pytest.mark.proof
 def test_runs_go_on_where_they_were_and_failures_are_kept(tmp_path, capsys):
-    wrong = reproduce.replace(LINE, name="wrong", command="python -c 'raise(SystemExit(1))'")
+    wrong = replace(LINE, name="wrong", command="python -c 'raise(SystemExit(1))'")
     jobs = [reproduce.Job(line, 0, line.folder(tmp_path, 0)) for line in (LINE, wrong)]
     reproduce.run(jobs)
     told = capsys.readouterr().out
@@ -140,7 +142,7 @@ def test_runs_go_on_where_they_were_and_failures_are_kept(tmp_path, capsys):
 
 
 def test_the_page_says_what_lines_and_files_say():
-    every, results = reproduce.read_lines(), ROOT / "results"
+    every, results = results_lines.read_lines(), ROOT / "results"
     names = {line.name for line in every}
     lines = [line for line in every if not line.application]
     assert {path.stem for path in results.glob("*.json")} <= names
@@ -157,7 +159,7 @@ def test_the_page_says_what_lines_and_files_say():
 def test_an_application_stands_beside_what_needs_no_network(tmp_path):
     runs, results, docs = tmp_path / "runs", tmp_path / "results", tmp_path / "docs"
     docs.mkdir()
-    line = reproduce.replace(LINE, application=True, beside="mse_naive, mse_linear", seeds=3, note="It falls short.")
+    line = replace(LINE, application=True, beside="mse_naive, mse_linear", seeds=3, note="It falls short.")
     for seed, mse in enumerate((0.1, 0.3)):
         _result(line.folder(runs, seed), metrics={"mse": mse, "mse_naive": 2.0, "mse_linear": 1.0})
     mark = results_page.MEASURED
@@ -184,11 +186,12 @@ def test_a_line_that_is_none_is_told(tmp_path, monkeypatch, capsys, text, senten
         fields = {name: value for name, value in vars(LINE).items() if isinstance(value, str)} | {"name": "x-{what}"}
         text = "[[line]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
         text += 'rows = [{ other = "1" }]\n'
-    monkeypatch.setattr(reproduce, "LINES", tmp_path / "lines.toml")
-    monkeypatch.setattr(reproduce, "APPLICATIONS", tmp_path / "lines.toml")
-    reproduce.LINES.write_text(text)
+    for name in ("LINES", "APPLICATIONS"):
+        monkeypatch.setattr(results_lines, name, tmp_path / "lines.toml")
+    results_lines.LINES.write_text(text)
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", "--list"])
     with pytest.raises(SystemExit):
-        reproduce.read_lines()
+        reproduce.main()
     assert sentence in capsys.readouterr().err
 
 

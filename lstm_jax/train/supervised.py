@@ -82,7 +82,7 @@ def supervised_experiment(
     def variables(key: Key) -> Any:
         return model.init(key, jnp.asarray(train.xs[:, :1]), lengths=jnp.asarray(train.lengths[:1]))
 
-    statistics = _kept_collections(model, variables, train.take(slice(sorted_.batch_size)))
+    statistics = _kept_collections(model, variables, train)
     if statistics and optimizer.average_after is not None:
         raise ValueError(
             f"Leave out optimizer.average_after: the model has running statistics ({statistics[0]}), which belong to "
@@ -151,12 +151,12 @@ def predict(model: nn.Module, params: Any, examples: Examples) -> np.ndarray:
     return np.concatenate(found, axis=rows).take(range(len(examples)), axis=rows)
 
 
-def _kept_collections(model: nn.Module, variables: Callable[[Key], Any], batch: Examples) -> list[str]:
+def _kept_collections(model: nn.Module, variables: Callable[[Key], Any], train: Examples) -> list[str]:
     """The collections beside ``params`` that training hands on: those that a call leaves in their shape."""
 
     def called(key: Key) -> Any:
         first = variables(key)
-        xs, lengths = jnp.asarray(batch.xs), jnp.asarray(batch.lengths)
+        xs, lengths = jnp.asarray(train.xs[:, :1]), jnp.asarray(train.lengths[:1])
         said: Any = model.apply(first, xs, lengths=lengths, rngs={"dropout": key}, mutable=True)
         return first, said[1]
 

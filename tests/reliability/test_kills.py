@@ -1,6 +1,6 @@
 """A run that is killed again and again, at random instants and in the middle of saving, ends with the same bits.
 
-KILLS says how often (5 in CI, 50 in scripts/nightly). Not part of scripts/test.
+KILLS says how often (3 in CI, 50 in scripts/nightly). Not part of scripts/test.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from lstm_jax.train.writers import read
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = int(os.environ.get("KILLS", "3"))
 COMMAND = [sys.executable, "-m", "experiments.adding", "--length", "12", "--cell.hidden-size", "8", "--batch-size", "8"]
 COMMAND += ["--optimizer.learning-rate", "1e-6", "--evaluation-size", "50", "--cores", "2", "--checkpoint-every", "0.1"]
 # At this rate it never solves the task, and so never ends early.

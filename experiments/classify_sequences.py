@@ -10,7 +10,7 @@ of the rest. The test file is scored once. Without files the series are generate
 on, 300 to test.
 
 Model: ``bidirectional`` recurrent layers, pooled over time, and a dense layer; or ``lstm-fcn``, recurrent layers beside
-convolutions.
+convolutions, with ``--shuffle`` as in the paper.
 
 Beside it, on the whole training file: the most frequent class (majority), the nearest training series by Euclidean
 distance (nearest), and a linear map by ridge regression to one column a class (linear). Both take unequal lengths
@@ -66,6 +66,9 @@ class Config:
     """Recurrent layers, one on top of the other."""
     filters: tuple[int, int, int] = (128, 256, 128)
     """Filters of the convolutions, which see 8, 5 and 3 steps; lstm-fcn only."""
+    shuffle: bool = False
+    """Whether the recurrent layers read a channel as one step of as many numbers as it has steps, not step by step;
+    lstm-fcn only."""
     pooling: Pooling = "mean"
     """How the outputs at all steps become one; bidirectional only."""
     dropout: float = 0.5
@@ -91,6 +94,8 @@ def build(config: Config) -> Experiment:
     rate("validation", config.validation)
     if not config.noise >= 0:
         raise ValueError(f"noise must be at least 0, got {config.noise}.")
+    if config.shuffle and config.model != "lstm-fcn":
+        raise ValueError("shuffle is of the model lstm-fcn: leave it out, or set --model lstm-fcn.")
     if bool(config.train) != bool(config.test):
         raise ValueError("Give both files, --train and --test, or neither for generated series.")
     if config.train:
@@ -103,7 +108,7 @@ def build(config: Config) -> Experiment:
     scale = Standardizer.fit(np.concatenate(train.sequences()), axis=0)
     known, test = known.map(scale.apply), test.map(scale.apply)
     train, validation = _parts(known, config.validation)
-    model = _model(config, len(classes))
+    model = _model(config, len(classes), max(int(part.lengths.max()) for part in (known, test)))
 
     def with_noise(xs: jax.Array, key: jax.Array) -> jax.Array:
         return xs + config.noise * jax.random.normal(key, xs.shape)
@@ -143,10 +148,16 @@ def _parts(known: Examples, validation: float) -> tuple[Examples, Examples]:
     return known.split(validation, stratified=True) if validation else (known, known)
 
 
-def _model(config: Config, classes: int) -> SequenceClassifier | LSTMFCN:
+def _model(config: Config, classes: int, longest: int) -> SequenceClassifier | LSTMFCN:
     if config.model == "lstm-fcn":
         cells = (config.cell,) * config.layers
-        return LSTMFCN(cells=cells, classes=classes, filters=config.filters, dropout=config.dropout)
+        return LSTMFCN(
+            cells=cells,
+            classes=classes,
+            filters=config.filters,
+            shuffled_steps=longest if config.shuffle else None,
+            dropout=config.dropout,
+        )
     cells = (Bidirectional(config.cell, config.cell),) * config.layers
     return SequenceClassifier(cells=cells, classes=classes, pooling=config.pooling, dropout=config.dropout)
 

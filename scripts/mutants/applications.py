@@ -41,6 +41,12 @@ MUTANTS = (
             "(ys)",
             "tests/models/test_lstm_fcn.py::test_in_training_the_batch_normalises_padding_left_out",
         ),
+        (
+            "padding-enters-the-shuffled-steps",
+            "_shuffled(ys, positive",
+            "_shuffled(xs, positive",
+            "tests/models/test_lstm_fcn.py::test_shuffled_dimensions_are_what_the_paper_draws",
+        ),
     ),
     *of(
         "lstm_jax/train/session.py",

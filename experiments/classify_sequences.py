@@ -98,6 +98,8 @@ def build(config: Config) -> Experiment:
         raise ValueError("shuffle is of the model lstm-fcn: leave it out, or set --model lstm-fcn.")
     if bool(config.train) != bool(config.test):
         raise ValueError("Give both files, --train and --test, or neither for generated series.")
+    if config.train and Path(config.train).resolve() == Path(config.test).resolve():
+        raise ValueError(f"{config.test} cannot be tested on: it trains. Give another file by --test.")
     if config.train:
         files = read_sequences(config.train), read_sequences(config.test)
     else:

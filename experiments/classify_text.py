@@ -48,7 +48,7 @@ from lstm_jax.models.classifier import SequenceClassifier, attention_weights
 from lstm_jax.models.encoder import with_embedding
 from lstm_jax.models.losses import ACCURACY, CROSS_ENTROPY
 from lstm_jax.models.pooling import Pooling
-from lstm_jax.options import positive, rate
+from lstm_jax.options import of_a_file, positive, rate
 from lstm_jax.report.attention import Attended, draw_attention, write_attention
 from lstm_jax.report.classes import report_classes
 from lstm_jax.train import Experiment, Optimizer
@@ -107,6 +107,7 @@ def build(config: Config) -> Experiment:
     for setting in ("vocabulary", "least", "longest", "embedding_size", "batch_size", "buckets", "patience"):
         positive(setting, getattr(config, setting))
     rate("word_dropout", config.word_dropout)
+    of_a_file(config, "path", "label", "text")
     if config.vectors and config.tokens != "words":
         raise ValueError(
             f"vectors are those of words; leave them out, or set --tokens words instead of {config.tokens}."
@@ -145,7 +146,8 @@ def build(config: Config) -> Experiment:
         if config.pooling == "attention":
             chosen = np.random.default_rng(0).permutation(len(test))[:SHOWN]
             weights = attention_weights(model, params, examples[2].take(chosen))
-            pieces = [tokens.pieces(test.texts[row]) for row in chosen]
+            blank = " " if isinstance(tokens, Words) else ""  # other pieces hold those of the text
+            pieces = [[piece + blank for piece in tokens.pieces(test.texts[row])] for row in chosen]
             read = Attended.of(pieces, weights, test.classes, test.labels[chosen], logits[chosen])
             title = f"What the network attended to in {len(read)} test texts"
             write_attention(folder / "attention.html", title, read)

@@ -46,7 +46,7 @@ from lstm_jax.metrics.nab import PROFILES, nab_score, probation, windowed_gaussi
 from lstm_jax.models import SequenceTagger
 from lstm_jax.models.anomaly import ErrorTail, SequenceAutoencoder, stream_autoencoder, stream_forecaster
 from lstm_jax.models.losses import MAE
-from lstm_jax.options import one_of, positive
+from lstm_jax.options import of_a_file, one_of, positive
 from lstm_jax.report.anomalies import draw_anomalies, write_anomalies
 from lstm_jax.train import Experiment, Optimizer, predict, supervised_experiment
 
@@ -87,6 +87,7 @@ def build(config: Config) -> Experiment:
     """The experiment for these settings."""
     for setting in ("horizon", "context", "batch_size", "steps", "patience"):
         positive(setting, getattr(config, setting))
+    of_a_file(config, "path", "windows")
     one_of("detector", config.detector, ("forecaster", "autoencoder"))
     found = read_nab(config.path, config.windows) if config.path else generated_nab()
     needed = config.context + config.horizon

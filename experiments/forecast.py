@@ -23,7 +23,7 @@ use. ``rmse``, ``mae`` and ``crps`` are in the series' own units, of several ser
 of the training rows), in which ``standard_mse`` and ``standard_mae`` always are. Of a backtest whose origin rolls on,
 each ``--folds K --fold k`` is a run, trained on all rows before its test block.
 The run folder gets ``predictions.csv`` (the test rows), ``future.csv`` (the rows to come), ``backtest.csv`` (errors by
-origin and by distance) and ``plots/forecast.png``.
+origin, named by its first row to come, and by distance) and ``plots/forecast.png``.
 
 Expected with seed 0 on the generated series: test RMSE about 5.6; naive 13.45, seasonal naive 7.42, linear 5.82.
 
@@ -52,7 +52,7 @@ from lstm_jax.data.split import split_panel
 from lstm_jax.metrics import forecasting as scores
 from lstm_jax.models.forecaster import Forecaster
 from lstm_jax.models.heads import Point, check_levels, make_head, measures, quantile_columns
-from lstm_jax.options import positive
+from lstm_jax.options import of_a_file, positive
 from lstm_jax.report.forecasting import report_forecasts
 from lstm_jax.train import Experiment, Optimizer
 from lstm_jax.train.supervised import predict, supervised_experiment
@@ -120,6 +120,7 @@ def build(config: Config) -> Experiment:
     """The experiment for these settings."""
     for setting in ("horizon", "context", "batch_size", "patience"):
         positive(setting, getattr(config, setting))
+    of_a_file(config, "csv", "column", "covariates", "known", "group", "time")
     check_levels(config.levels)
     head = make_head(config.head, config.levels)
     series, roles = _read(config)

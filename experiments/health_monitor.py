@@ -183,6 +183,8 @@ def _streams(config: Config) -> tuple[dict[str, Stream], np.ndarray]:
     """A stream of each part, and the mean normal training beat: see `streams_of`."""
     if bool(config.train) != bool(config.test):
         raise ValueError("Give both files, --train and --test, or neither for generated beats.")
+    if config.train and Path(config.train).resolve() == Path(config.test).resolve():
+        raise ValueError(f"{config.test} cannot be tested on: it trains. Give another file by --test.")
     if config.train:
         files = read_sequences(config.train), read_sequences(config.test)
     else:

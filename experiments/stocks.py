@@ -44,7 +44,7 @@ from lstm_jax.data.walk_forward import Folds
 from lstm_jax.metrics.direction import right_direction, walk_forward_scores
 from lstm_jax.models import SequenceTagger
 from lstm_jax.models.losses import MSE
-from lstm_jax.options import positive
+from lstm_jax.options import of_a_file, positive
 from lstm_jax.report.walk_forward import draw_walk_forward, verdict, write_walk_forward
 from lstm_jax.train import Experiment, Optimizer
 
@@ -81,6 +81,7 @@ def build(config: Config) -> Experiment:
     """The experiment for these settings."""
     for setting in ("folds", "context", "batch_size", "steps", "patience"):
         positive(setting, getattr(config, setting))
+    of_a_file(config, "csv", "column", "symbol", "time")
     if config.optimizer.clip_norm is not None:
         raise ValueError("optimizer.clip_norm must be None: a common norm would let later rows into earlier networks.")
     prices = read_prices(config.csv, config.column, config.symbol, config.time) if config.csv else generated_prices()
@@ -92,6 +93,11 @@ def build(config: Config) -> Experiment:
             f"{config.context} and {config.folds} folds; give more, or a smaller --context or --folds."
         )
     truth = folds.returns[folds.known_until[1] :]
+    if not np.nan_to_num(truth).any():
+        raise ValueError(
+            f"{config.csv} has no price that changes among the last {len(truth)} dates, which test: there is no "
+            "direction to be right about; give prices that move."
+        )
     model = SequenceTagger((config.cell,))
     mean, std = jnp.asarray(folds.mean, jnp.float32), jnp.asarray(folds.std, jnp.float32)
     returns = jnp.asarray(folds.returns, jnp.float32)

@@ -39,7 +39,7 @@ from lstm_jax.data.row_windows import Rows, RowWindows, fit_scale
 from lstm_jax.metrics import forecasting as scores
 from lstm_jax.models.forecaster import Forecaster
 from lstm_jax.models.heads import Point, measures
-from lstm_jax.options import positive
+from lstm_jax.options import of_a_file, positive
 from lstm_jax.report.figures import forecast_against_truth
 from lstm_jax.report.forecasting import write_forecasts
 from lstm_jax.train import Experiment, Optimizer
@@ -82,6 +82,11 @@ def build(config: Config) -> Experiment:
     """The experiment for these settings."""
     for setting in ("horizon", "context", "held_out", "batch_size", "patience"):
         positive(setting, getattr(config, setting))
+    of_a_file(config, "csv", "column", "inputs")
+    if config.column in config.inputs:
+        raise ValueError(
+            f"{config.column!r} is the column to forecast, which is an input anyway: leave it out of --inputs."
+        )
     rows, name = _rows(config)
     ends = _ends(len(rows), config)
     scale = fit_scale(rows, ends[0])
@@ -107,7 +112,7 @@ def build(config: Config) -> Experiment:
         times = [labels[window : window + config.horizon] for window in range(len(test))]
         write_forecasts(folder / "predictions.csv", [source] * len(test), [name], times, columns)
         drawn = {key: values[..., 0] for key, values in columns.items()}
-        forecast_against_truth(folder / "plots" / "forecast.png", labels, drawn, name, np.full(config.horizon, np.nan))
+        forecast_against_truth(folder / "plots" / "forecast.png", labels, drawn, name, {})
 
     source = Path(config.csv).stem or "generated"
     experiment = supervised_experiment(

@@ -94,7 +94,7 @@ def fit(
         patience: epochs in a row without a better validation loss that end the training; None: none do.
         class_weights: how much each class counts in the loss; "balanced": as much as the others in all.
         seed: all randomness.
-        workdir: a run folder, which the same call goes on from; None: nothing is written.
+        workdir: a run folder, which the same call goes on from, with more ``epochs`` too; None: nothing is written.
         quiet: show no progress.
 
     Raises:
@@ -105,12 +105,17 @@ def fit(
     if not 0 <= validation_split < 1:
         raise ValueError(f"validation_split must be at least 0 and below 1, got {validation_split}.")
     _check_model(model)
+    if not isinstance(optimizer, Optimizer | None):
+        told = type(optimizer).__name__
+        raise ValueError(f"optimizer must be a lstm_jax.train.Optimizer(name=..., learning_rate=...), got {told}.")
     measure = _measure(model, loss)
     names = classes_of(y, every_step=model.EVERY_STEP) if _is_class(measure) else None
     of_arrays = functools.partial(examples_of, vocabulary=model.vocabulary, classes=names, every_step=model.EVERY_STEP)
     examples = of_arrays(x, y)
     _check_outputs(model, examples, names, measure)
     if validation_data is not None:
+        if validation_split:
+            raise ValueError("Give validation_split or validation_data, not both.")
         if not isinstance(validation_data, tuple) or len(validation_data) != 2:
             raise ValueError("validation_data must be a pair (x, y).")
         training, validation = examples, of_arrays(*validation_data)
@@ -125,12 +130,13 @@ def fit(
             raise DataError(f"{len(examples)} sequences are too few to keep a share of {validation_split} of them.")
         training = examples.take(slice(None, -count))
         validation = examples.take(slice(-count, None))
+        _check_classes(names, training, count)
     else:
         training = validation = examples
     buckets = 1 if len(set(training.lengths.tolist())) == 1 else 4
     per_epoch = Buckets.of(training, min(batch_size, len(training)), buckets).steps_per_epoch
     config = {
-        "model": _settings(model), "loss": measure.name, "epochs": epochs, "batch_size": batch_size,
+        "model": _settings(model), "loss": measure.name, "batch_size": batch_size,
         "validation_split": validation_split, "patience": patience, "class_weights": str(class_weights),
         "optimizer": to_json(optimizer or Optimizer()),
     }  # fmt: skip
@@ -222,9 +228,10 @@ def save(fitted: Fitted, folder: str | os.PathLike[str]) -> Path:
     if fitted.loss.name not in LOSSES:
         raise ValueError(f"The loss {fitted.loss.name!r} is a function of your own, which no file can hold.")
     path = Path(folder)
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is a file; give a folder.")
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(f"{path} is, or is in, a file; give a folder.") from None
     save_params(fitted.params, path / PARAMS)
     kind = type(fitted.model).__name__
     about = {"kind": kind, "model": _settings(fitted.model), "loss": fitted.loss.name, "classes": fitted.classes}
@@ -278,7 +285,23 @@ def _check_model(model: Any) -> None:
         raise ValueError(f"fit(model, x, y) needs a model first, one of {kinds}; got {type(model).__name__}.")
     if isinstance(model.cells, Cell):
         raise ValueError(f"cells must be a tuple of cells: cells=({model.cells},).")
+    wrong = [cell for cell in model.cells if not isinstance(cell, Cell)]
+    if wrong:
+        raise ValueError(f"cells must be a tuple of cells, such as (LSTM(64),); got {wrong[0]!r} among them.")
+    for setting in ("outputs", "classes", "vocabulary"):
+        if getattr(model, setting, None) is not None:
+            positive(setting, getattr(model, setting))
     rate("dropout", model.dropout)
+
+
+def _check_classes(names: tuple[Any, ...] | None, training: Examples, kept: int) -> None:
+    """Refuse a split that leaves nothing of a class to train on."""
+    lacking = [name for number, name in enumerate(names or ()) if not (training.targets == number).any()]
+    if lacking:
+        raise DataError(
+            f"The last {kept} sequences, which validate, have all of the class {lacking[0]!r}: shuffle x and y first, "
+            "or give validation_data."
+        )
 
 
 def _check_fitted(fitted: Any) -> None:
@@ -348,6 +371,8 @@ def _weights(
         return None
     if classes is None:
         raise ValueError("class_weights are for classes, but the targets are numbers.")
+    if not isinstance(given, str | Mapping):
+        raise ValueError(f'class_weights must be "balanced" or a weight for each class, {{{classes[0]!r}: 2.0}}.')
     if isinstance(given, str):
         one_of("class_weights", given, ("balanced",))
         return balanced_weights(targets, len(classes)).tolist()

@@ -23,6 +23,13 @@ def positive(setting: str, value: Any) -> int:
     return value
 
 
+def of_a_file(config: Any, path: str, *settings: str) -> None:
+    """Raise ValueError where one of the settings says something of a file, but the setting ``path`` names none."""
+    for setting in settings:
+        if not getattr(config, path) and getattr(config, setting) != getattr(type(config), setting):
+            raise ValueError(f"{setting} is said of a file, but there is none: give it by --{path}, or leave it out.")
+
+
 def rate(setting: str, value: float) -> float:
     """Return ``value`` if it is a probability below 1, else raise ValueError."""
     if not 0.0 <= value < 1.0:

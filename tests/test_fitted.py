@@ -160,9 +160,9 @@ def test_saved_and_loaded(tmp_path, model, x, y):
 
 
 @pytest.mark.proof
-def test_the_same_call_goes_on(tmp_path):
+def test_the_same_call_goes_on_with_more_epochs_too(tmp_path):
     whole = lstm_jax.fit(regressor(), X, SUMS, **{**FAST, "epochs": 6})
-    lstm_jax.fit(regressor(), X, SUMS, workdir=tmp_path, **{**FAST, "epochs": 6})
+    lstm_jax.fit(regressor(), X, SUMS, workdir=tmp_path, **{**FAST, "epochs": 2})
     again = lstm_jax.fit(regressor(), X, SUMS, workdir=tmp_path, **{**FAST, "epochs": 6})
     jax.tree.map(np.testing.assert_array_equal, again.params, whole.params)
 
@@ -261,3 +261,34 @@ def test_other_inputs_than_were_fitted_to_are_refused():
         lstm_jax.predict(fitted, X[..., :1])
     with pytest.raises(ValueError, match="gives numbers, not classes"):
         lstm_jax.predict(fitted, X, probabilities=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"validation_split": 0.2}, "The last 4 sequences, which validate, have all of the class 'b': shuffle"),
+        ({"validation_split": 0.2, "validation_data": (1, 2)}, "Give validation_split or validation_data, not both"),
+        ({"class_weights": [1, 2]}, r"must be \"balanced\" or a weight for each class, {'a': 2.0}"),
+        (
+            {"optimizer": "adam"},
+            r"optimizer must be a lstm_jax.train.Optimizer\(name=..., learning_rate=...\), got str",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once(settings, sentence):
+    model = SequenceClassifier(cells=(LSTM(2),), classes=2)
+    with pytest.raises(ValueError, match=sentence):
+        lstm_jax.fit(model, np.zeros((20, 3, 1)), ["a"] * 16 + ["b"] * 4, epochs=1, **settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        (SequenceClassifier(cells=(3,)), r"cells must be a tuple of cells, such as \(LSTM\(64\),\); got 3 among them"),
+        (SequenceClassifier(classes=0), "classes must be a whole number of at least 1, got 0"),
+        (SequenceClassifier(vocabulary=0), "vocabulary must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_a_model_that_is_none_is_refused_at_once(model, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        lstm_jax.fit(model, np.zeros((4, 3, 1)), [0, 1, 0, 1], epochs=1)

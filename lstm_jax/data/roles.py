@@ -40,7 +40,7 @@ def read_with_roles(
 
     Raises:
         DataError: as `read_panel`.
-        ValueError: a column is named twice.
+        ValueError: a column is named twice, or is a number, and a time or group as well.
     """
     targets = roles.targets
     if not targets:
@@ -52,4 +52,6 @@ def read_with_roles(
     for name in roles.columns:
         if roles.columns.count(name) > 1:
             raise ValueError(f"Column {name!r} is named twice in --column, --covariates and --known; name it once.")
+        if name in (group, *time):
+            raise ValueError(f"Column {name!r} cannot be numbers and --{'group' if name == group else 'time'} as well.")
     return read_panel(path, roles.columns, group=group, time=time), roles

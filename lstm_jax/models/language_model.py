@@ -113,19 +113,21 @@ def score_tokens(model: LanguageModel, params: Any, scored: Scored) -> tuple[jax
 
 
 def memory(model: LanguageModel, params: Any, tokens: Any) -> tuple[jax.Array, ...]:
-    """What each layer remembers after each token, ``tanh(c) [T, H]``, the first layer first.
+    """What each layer remembers after each token ``[T, H]``, the first layer first: ``tanh(c)``; of cells without c h.
 
     Args:
-        model: the model; its cells must have a state ``c``.
+        model: the model.
         params: its variables.
         tokens: ``[T]``.
     """
     own = params["params"]
-    _, _, collected = unroll(
-        model.cell, own["recurrent"]["cell"], own["embedding"]["embedding"][tokens], collect=("c",)
-    )
+    state = jax.tree_util.tree_leaves_with_path(model.initial_state(params, 1))
+    fields = {getattr(path[-1], "name", "") for path, _ in state}
+    kept = "c" if "c" in fields else "h"
+    xs = own["embedding"]["embedding"][tokens]
+    _, _, collected = unroll(model.cell, own["recurrent"]["cell"], xs, collect=(kept,))
     layers = collected if isinstance(collected, tuple) else (collected,)
-    return tuple(jnp.tanh(layer["c"]) for layer in layers)
+    return tuple(jnp.tanh(layer["c"]) if kept == "c" else layer["h"] for layer in layers)
 
 
 def filtered(logits: jax.Array, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> jax.Array:

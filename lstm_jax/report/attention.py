@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.resources
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ class Attended:
     """A text and how it was read."""
 
     pieces: Sequence[str]
-    """Its words or pieces of words ``[T]``."""
+    """Its words or pieces of words ``[T]``, with the blanks between them."""
     weights: np.ndarray
     """How much each counted ``[T]``, at least 0."""
     truth: str
@@ -152,7 +153,7 @@ def _draw(axes: "Axes", column: int, row: float, piece: str, shade: float, size:
     from matplotlib.patches import Rectangle
 
     color = (_RED / 255, _GREEN / 255, _BLUE / 255, shade)
-    axes.add_patch(Rectangle((column - 0.3, row - 0.42), len(piece) + 0.6, 0.84, facecolor=color, linewidth=0))
+    axes.add_patch(Rectangle((column, row - 0.42), len(piece), 0.84, facecolor=color, linewidth=0))
     ink = _ink(shade) or "black"
     axes.text(column, row, piece.replace("$", r"\$"), family="monospace", fontsize=size, va="center", color=ink)
 
@@ -167,10 +168,10 @@ def _lines(text: Attended) -> list[list[tuple[int, str, float]]]:
     lines: list[list[tuple[int, str, float]]] = [[]]
     column = 0
     for piece, shade in zip(text.pieces, text.shades, strict=True):
-        piece = " ".join(piece.split())[:_WIDTH]
-        if column and column + len(piece) > _WIDTH:
+        piece = re.sub(r"\s", " ", piece)[:_WIDTH]
+        if column and column + len(piece.rstrip()) > _WIDTH:
             lines.append([])
             column = 0
         lines[-1].append((column, piece, shade))
-        column += len(piece) + 1
+        column += len(piece)
     return lines

@@ -69,7 +69,7 @@ def legend(figure: "Figure", fontsize: float = 8) -> None:
     if not labels:
         return
     inches = 0.5 + max(map(len, labels)) * fontsize / 120
-    columns = int(np.clip(figure.get_figwidth() / inches, 1, 4))
+    columns = int(np.clip(figure.get_figwidth() / inches, 1, 5))
     figure.legend(fontsize=fontsize, ncols=columns, loc="outside lower center", frameon=False)
 
 

@@ -94,7 +94,12 @@ def draw_gradient_norms(figure: "Figure", records: list[Record]) -> bool:
 
 
 def forecast_against_truth(
-    path: Path, times: Sequence[str], columns: Mapping[str, np.ndarray], name: str, ahead: np.ndarray, shown: int = 120
+    path: Path,
+    times: Sequence[str],
+    columns: Mapping[str, np.ndarray],
+    name: str,
+    ahead: Mapping[str, np.ndarray],
+    shown: int = 120,
 ) -> None:
     """Draw the last ``shown`` rows of the truth, and over them forecasts that begin where the one before ends.
 
@@ -104,7 +109,7 @@ def forecast_against_truth(
         columns: "truth", "forecast" and others by name, each ``[W, horizon]``, a window a row. Of quantiles, "q0.1" and
             so on, the first and the last bound a band.
         name: the series.
-        ahead: the forecast ``[horizon]`` of the rows behind the last known one; NaN to leave it out.
+        ahead: of the rows behind the last known one, "forecast" and quantiles ``[horizon]``; empty: not known.
         shown: how many rows.
 
     Raises:
@@ -124,21 +129,27 @@ def forecast_against_truth(
     joined = {name: np.concatenate([values[start] for start in starts]) for name, values in columns.items()}
     for column, (color, width, alpha) in styles.items():
         axes.plot(at, joined[column], color=color, linewidth=width, alpha=alpha, label=column.replace("_", " "))
-    if bounds := [values for column, values in joined.items() if column.startswith("q")]:
-        names = [column for column in columns if column.startswith("q")]
-        band = f"{names[0][1:]} to {names[-1][1:]} quantile"
-        axes.fill_between(at, bounds[0], bounds[-1], color=VALIDATION, alpha=0.2, linewidth=0, label=band)
-    axes.plot(rows - 1 + np.arange(1, horizon + 1), ahead, color=VALIDATION, linewidth=1.6, linestyle=":", marker=".")
-    axes.axvline(rows - 1, color=BASELINE, linewidth=0.8, linestyle="--")
-    first, last = max(0, rows - shown), rows - 1 + horizon
-    axes.set_xlim(first, last)
+    first, last, told, behind = max(0, rows - shown), rows - 1, "", np.arange(rows, rows + horizon)
+    if names := [column for column in columns if column.startswith("q")]:
+        band = {"color": VALIDATION, "alpha": 0.2, "linewidth": 0}
+        label = f"{names[0][1:]} to {names[-1][1:]} quantile"
+        axes.fill_between(at, joined[names[0]], joined[names[-1]], label=label, **band)
+        if ahead:
+            axes.fill_between(behind, ahead[names[0]], ahead[names[-1]], **band)
+    if ahead:
+        last, told = rows - 1 + horizon, ", and (dotted) the rows to come"
+        axes.plot(behind, ahead["forecast"], color=VALIDATION, linewidth=1.6, linestyle=":", marker=".")
+        axes.axvline(rows - 1, color=BASELINE, linewidth=0.8, linestyle="--")
+    axes.set_xlim(first, last + 0.01 * (last - first))  # room for half of the last dot
     within = [column for column in columns if column in ("truth", "forecast") or column.startswith("q")]
-    inside = np.concatenate([*(columns[column][max(0, first - horizon) :].ravel() for column in within), ahead])
+    inside = [columns[column][max(0, first - horizon) :].ravel() for column in within]
+    inside = np.concatenate([*inside, *(values for column, values in ahead.items() if column in within)])
     margin = 0.06 * (np.nanmax(inside) - np.nanmin(inside) or 1.0)
     axes.set_ylim(np.nanmin(inside) - margin, np.nanmax(inside) + margin)
     ticks = np.unique(np.linspace(first, last, 6).astype(int))
     axes.set_xticks(ticks, [str(times[tick]) for tick in ticks], fontsize=8)
-    finish(axes, "", name, f"{name}: test rows, forecast {horizon} ahead, and (dotted) the rows to come")
+    far = "1" if horizon == 1 else f"1 to {horizon}"
+    finish(axes, "", name, f"{name}: test rows, forecast {far} ahead{told}")
     legend(figure, 9)
     save_png(figure, path)
 

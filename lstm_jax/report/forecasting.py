@@ -55,10 +55,11 @@ def report_forecasts(
     for place, (number, column) in enumerate(places[:PICTURES]):
         windows = np.flatnonzero(panel.test.series == number)
         columns = {name: values[windows, :, column] for name, values in shown["predictions"].items()}
-        ahead = np.full(horizon, np.nan)
+        ahead = {}
         rows = panel.test.rows[windows[0]], panel.test.rows[windows[-1]] + horizon
         if panel.ahead is not None and rows[1] == len(series[number].times):  # else they are not the next ones
-            ahead = shown["future"]["forecast"][np.flatnonzero(panel.ahead.series == number)[0], :, column]
+            window = np.flatnonzero(panel.ahead.series == number)[0]
+            ahead = {said: values[window, :, column] for said, values in shown["future"].items() if said != "truth"}
         name = targets[column] if len(series) == 1 else f"{series[number].name} {targets[column]}"
         path = folder / "plots" / ("forecast.png" if place == 0 else f"forecast_{place + 1}.png")
         forecast_against_truth(path, labels[number][rows[0] :], columns, name, ahead)

@@ -17,13 +17,22 @@ class History(dict[str, list[float]]):
         """Draw the loss and its validation over the epochs, into a PNG file.
 
         Raises:
+            ValueError: the path is not that of a PNG file.
             ImportError: matplotlib is not installed.
         """
+        if Path(path).suffix.lower() != ".png":
+            raise ValueError(f"{path} is no name of a PNG file; give one such as history.png.")
         figure = new_figure()
         axes = figure.add_subplot()
         shown = {"loss": TRAINING} | ({"validation_loss": VALIDATION} if "validation_loss" in self else {})
         for name, color in shown.items():
-            axes.plot(range(1, len(self[name]) + 1), self[name], color=color, label=name.replace("_", " "))
+            axes.plot(
+                range(1, len(self[name]) + 1),
+                self[name],
+                color=color,
+                marker="." if len(self[name]) < 3 else None,
+                label=name.replace("_", " "),
+            )
         log_if_wide(axes)
         axes.locator_params(axis="x", integer=True)
         finish(axes, "epochs", "loss")

@@ -60,7 +60,8 @@ def verdict(scores: Mapping[str, float]) -> str:
         scores: `lstm_jax.metrics.direction.walk_forward_scores` of forecasts among which is a ``drift``.
     """
     error = "beaten" if scores["gain_on_last_value_low"] > 0 else "NOT beaten"
-    way = "beaten" if scores["direction_gain_low"] > 0 else "NOT beaten"
+    # To do better than a majority that turned round is nothing, if a coin does as well.
+    way = "beaten" if scores["direction_gain_low"] > 0 and scores["direction_low"] > 0.5 else "NOT beaten"
     return (
         f"The last value is {error}: RMSE {scores['rmse']:.4g}, last value {scores['rmse_last_value']:.4g}, drift "
         f"{scores['rmse_drift']:.4g}. The majority direction is {way}: right {scores['direction']:.1%} of the time "

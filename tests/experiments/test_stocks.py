@@ -129,7 +129,9 @@ def test_the_verdict_is_plain():
     )
     assert "right 52.0% of the time (95% interval 49.0% to 55.0%), majority 51.0%." in sentence
     assert "The last value is beaten" in verdict(scores | {"gain_on_last_value_low": 0.1, "direction_gain_low": 0.0})
-    assert "direction is beaten" in verdict(scores | {"gain_on_last_value_low": 0.0, "direction_gain_low": 0.1})
+    better = scores | {"gain_on_last_value_low": 0.0, "direction_gain_low": 0.1}
+    assert "direction is beaten" in verdict(better | {"direction_low": 0.51})
+    assert "direction is NOT beaten" in verdict(better)  # no better than a coin
 
 
 def test_what_can_be_forecast_is_found(tmp_path):

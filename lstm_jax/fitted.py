@@ -70,6 +70,7 @@ def fit(
     class_weights: str | Mapping[Any, float] | None = None,
     seed: int = 0,
     workdir: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
     quiet: bool = True,
 ) -> Fitted:
     """Train a model on arrays.
@@ -95,6 +96,7 @@ def fit(
         class_weights: how much each class counts in the loss; "balanced": as much as the others in all.
         seed: all randomness.
         workdir: a run folder, which the same call goes on from, with more ``epochs`` too; None: nothing is written.
+        fresh: start over; a run that is in ``workdir`` is moved to a folder beside it.
         quiet: show no progress.
 
     Raises:
@@ -157,7 +159,7 @@ def fit(
         patience=patience,
         class_weights=_weights(class_weights, names, training.targets),
     )
-    result = train(experiment, seed=seed, workdir=workdir, quiet=quiet)
+    result = train(experiment, seed=seed, workdir=workdir, fresh=fresh, quiet=quiet)
     params = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), result.params)
     kept = validation is not training
     history = history_of(result.history, measure.name, per_epoch, kept)

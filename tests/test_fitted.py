@@ -11,7 +11,7 @@ from lstm_jax import GRU, LSTM
 from lstm_jax.data import DataError
 from lstm_jax.models import LSTMFCN, SequenceClassifier, SequenceRegressor, SequenceTagger
 from lstm_jax.models.losses import Measure
-from lstm_jax.train import Optimizer
+from lstm_jax.train import Optimizer, RunError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6, 2))
@@ -165,6 +165,9 @@ def test_the_same_call_goes_on_with_more_epochs_too(tmp_path):
     lstm_jax.fit(regressor(), X, SUMS, workdir=tmp_path, **{**FAST, "epochs": 2})
     again = lstm_jax.fit(regressor(), X, SUMS, workdir=tmp_path, **{**FAST, "epochs": 6})
     jax.tree.map(np.testing.assert_array_equal, again.params, whole.params)
+    with pytest.raises(RunError, match=r"other settings: batch_size .* start over \(--fresh, fresh=True\)"):
+        lstm_jax.fit(regressor(), X, SUMS, workdir=tmp_path, **{**FAST, "batch_size": 5})
+    lstm_jax.fit(regressor(), X, SUMS, workdir=tmp_path, fresh=True, **{**FAST, "batch_size": 5})
 
 
 @pytest.mark.parametrize(

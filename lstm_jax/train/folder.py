@@ -140,9 +140,12 @@ def _check_identity(path: Path, description: Mapping[str, Any]) -> None:
             raise RunError(f"{path} holds a run whose {CONFIG} is missing. {_ELSEWHERE}")
         return
     new, old = identity(description), identity(there)
+    if old.get("experiment") != new["experiment"]:
+        raise RunError(f"{path} holds a run of {old.get('experiment')}, not of {new['experiment']}. {_ELSEWHERE}")
     differing = [name for name in sorted(old | new) if old.get(name) != new.get(name)]
     if differing:
-        told = ", ".join(f"{name} ({old.get(name)!r} there, {new.get(name)!r} here)" for name in differing)
+        values = {name: f" ({old.get(name)!r} there, {new.get(name)!r} here)" for name in differing}
+        told = ", ".join(name + ("" if name == "the data" else values[name]) for name in differing)
         raise RunError(f"{path} holds a run with other settings: {told}. {_ELSEWHERE}")
 
 

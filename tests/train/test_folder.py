@@ -62,7 +62,7 @@ def test_another_run_is_refused_and_the_differing_settings_named(run):
     ) as error:
         train(other, workdir=run.workdir, quiet=True)
     assert "steps" not in str(error.value)
-    with pytest.raises(RunError, match=r"experiment \('tiny' there, 'other' here\)"):
+    with pytest.raises(RunError, match=r"holds a run of tiny, not of other\. Choose another workdir"):
         train(dataclasses.replace(experiment(), name="other"), seed=5, workdir=run.workdir, quiet=True)
 
 
@@ -160,7 +160,7 @@ def test_a_damaged_record_is_named(tmp_path):
 
 def test_other_data_are_refused(tmp_path):
     train(experiment(Config(steps=4), fingerprint="one"), workdir=tmp_path, quiet=True)
-    with pytest.raises(RunError, match=r"other settings: the data \('one' there, 'two' here\)"):
+    with pytest.raises(RunError, match=r"other settings: the data\. Choose another workdir"):
         train(experiment(Config(steps=8), fingerprint="two"), workdir=tmp_path, quiet=True)
 
 

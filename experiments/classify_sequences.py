@@ -35,7 +35,7 @@ from lstm_jax.cli import run_experiment
 from lstm_jax.data.baselines import simple_classes
 from lstm_jax.data.cylinder_bell_funnel import cylinder_bell_funnel
 from lstm_jax.data.examples import Examples
-from lstm_jax.data.labelled import LabelledSequences, number_classes, read_sequences
+from lstm_jax.data.labelled import LabelledSequences, number_classes, read_both
 from lstm_jax.data.windows import Standardizer
 from lstm_jax.metrics.classification import class_scores
 from lstm_jax.models.classifier import SequenceClassifier
@@ -96,14 +96,8 @@ def build(config: Config) -> Experiment:
         raise ValueError(f"noise must be at least 0, got {config.noise}.")
     if config.shuffle and config.model != "lstm-fcn":
         raise ValueError("shuffle is of the model lstm-fcn: leave it out, or set --model lstm-fcn.")
-    if bool(config.train) != bool(config.test):
-        raise ValueError("Give both files, --train and --test, or neither for generated series.")
-    if config.train and Path(config.train).resolve() == Path(config.test).resolve():
-        raise ValueError(f"{config.test} cannot be tested on: it trains. Give another file by --test.")
-    if config.train:
-        files = read_sequences(config.train), read_sequences(config.test)
-    else:
-        files = cylinder_bell_funnel(180, seed=0), cylinder_bell_funnel(300, seed=1)
+    files = read_both(config.train, config.test)
+    files = files or (cylinder_bell_funnel(180, seed=0), cylinder_bell_funnel(300, seed=1))
     classes, targets = number_classes(*files)
     known, test = (Examples.of(file.sequences, answers) for file, answers in zip(files, targets, strict=True))
     train, _ = _parts(known, config.validation)

@@ -14,7 +14,8 @@ Model: tokens embedded, a recurrent layer in both directions, pooled over time, 
 are replaced by the unknown one (word dropout), and embeddings and outputs are dropped out. ``--vectors FILE`` begins
 with GloVe's or word2vec's embeddings. With attention the run folder gets ``attention.html`` and
 ``plots/attention.png``: test texts with their words shaded by weight. It always gets ``predictions.csv`` (the test
-texts), ``plots/confusion.png`` and ``tokens.json`` (the vocabulary).
+texts), ``classes.csv`` (precision, recall, F1 and support of each class), ``plots/confusion.png`` and ``tokens.json``
+(the vocabulary).
 
 Beside it: the most frequent class, and naive Bayes on the same tokens.
 

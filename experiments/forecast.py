@@ -159,9 +159,8 @@ def build(config: Config) -> Experiment:
         columns = forecasts(params, panel.test)
         forecast, quantiles = columns["forecast"], {name: columns[name] for name in columns if name.startswith("q")}
         scales = panel.naive_errors(series, parts, season)
-        own = (panel.invert(panel.test, values) for values in (forecast, truth))
-        found = scores.forecast_scores(forecast, truth, simple, quantiles, scales, unit)
-        return {**found, "smape": scores.smape(*own)}
+        own = panel.invert(panel.test, forecast), panel.invert(panel.test, truth)
+        return scores.forecast_scores(forecast, truth, simple, quantiles, scales, own, unit)
 
     def report(params: Any, folder: Path) -> None:
         tables = {"predictions": panel.test} | ({} if panel.ahead is None else {"future": panel.ahead})

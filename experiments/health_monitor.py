@@ -32,8 +32,8 @@ import numpy as np
 
 from lstm_jax.cells import LSTM, AnyCell
 from lstm_jax.cli import run_experiment
-from lstm_jax.data.beats import NORMAL, Stream, deviation, generated_beats, streams_of
-from lstm_jax.data.labelled import read_sequences
+from lstm_jax.data.beats import NORMAL, deviation, generated_beats, streams_of
+from lstm_jax.data.labelled import read_both
 from lstm_jax.metrics.alarms import (
     AlarmScores,
     alarm_scores,
@@ -99,7 +99,9 @@ def build(config: Config) -> Experiment:
         positive(setting, getattr(config, setting))
     above_zero("rate", config.rate)
     above_zero("most", config.most)
-    streams, mean = _streams(config)
+    files = read_both(config.train, config.test)
+    files = files or (generated_beats(400, seed=0), generated_beats(1500, seed=1))
+    streams, mean = streams_of(*files, config.normal, config.context)
     events = {name: events_of(stream.abnormal) for name, stream in streams.items()}
     model = SequenceTagger(cells=(config.cell,), outputs=1)
     parts = {name: stream.pieces(config.context) for name, stream in streams.items()}
@@ -177,19 +179,6 @@ def build(config: Config) -> Experiment:
         scores_on_host=scores,
         report=report,
     )
-
-
-def _streams(config: Config) -> tuple[dict[str, Stream], np.ndarray]:
-    """A stream of each part, and the mean normal training beat: see `streams_of`."""
-    if bool(config.train) != bool(config.test):
-        raise ValueError("Give both files, --train and --test, or neither for generated beats.")
-    if config.train and Path(config.train).resolve() == Path(config.test).resolve():
-        raise ValueError(f"{config.test} cannot be tested on: it trains. Give another file by --test.")
-    if config.train:
-        files = read_sequences(config.train), read_sequences(config.test)
-    else:
-        files = generated_beats(400, seed=0), generated_beats(1500, seed=1)
-    return streams_of(*files, config.normal, config.context)
 
 
 if __name__ == "__main__":

@@ -295,3 +295,13 @@ def test_what_cannot_be_meant_is_refused_at_once(settings, sentence):
 def test_a_model_that_is_none_is_refused_at_once(model, sentence):
     with pytest.raises(ValueError, match=sentence):
         lstm_jax.fit(model, np.zeros((4, 3, 1)), [0, 1, 0, 1], epochs=1)
+
+
+def test_a_path_that_cannot_be_written_is_told(tmp_path):
+    fitted = lstm_jax.fit(regressor(), X, SUMS, **{**FAST, "epochs": 1})
+    (tmp_path / "file").write_text("")
+    for place in ("file", "file/model"):
+        with pytest.raises(ValueError, match="is, or is in, a file; give a folder"):
+            lstm_jax.save(fitted, tmp_path / place)
+    with pytest.raises(ValueError, match="is no name of a PNG file"):
+        fitted.history.plot(tmp_path)

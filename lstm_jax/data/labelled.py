@@ -43,6 +43,22 @@ class LabelledSequences:
         return dataclasses.replace(self, sequences=sequences, labels=labels, lines=lines)
 
 
+def read_both(train: str, test: str) -> "tuple[LabelledSequences, LabelledSequences] | None":
+    """The sequences of a file to train on and of one to test on; None where neither is named.
+
+    Raises:
+        DataError: as `read_sequences`.
+        ValueError: one file alone is named, or both are the same.
+    """
+    if bool(train) != bool(test):
+        raise ValueError("Give both files, --train and --test, or neither for generated ones.")
+    if not train:
+        return None
+    if Path(train).resolve() == Path(test).resolve():
+        raise ValueError(f"{test} cannot be tested on: it trains. Give another file by --test.")
+    return read_sequences(train), read_sequences(test)
+
+
 def read_sequences(path: str | Path) -> LabelledSequences:
     """Read labelled sequences; the end of the file's name (before ``.gz``) tells the format.
 

@@ -120,26 +120,29 @@ def forecast_scores(
     simple: Mapping[str, np.ndarray],
     quantiles: Mapping[str, np.ndarray],
     naive_errors: np.ndarray,
+    own: tuple[np.ndarray, np.ndarray],
     unit: float,
 ) -> dict[str, float]:
     """The scores of a forecast and those of simple ones; what would be a division by zero is left out.
 
     Args:
-        forecast: ``[W, H, C]``, in standard units, as all of these.
+        forecast: ``[W, H, C]``, in standard units, as all of these but ``own``.
         truth: the same.
         simple: forecasts that need no network by name.
         quantiles: "q0.1" and others.
         naive_errors: the scale of `mase`, of a shape that broadcasts to ``truth``.
+        own: forecast and truth in the units of their series.
         unit: what a standard unit is in the scores' units.
 
     Returns:
-        "standard_mse" and "standard_mae"; "mase"; `coverages`; "rmse_NAME", "standard_mse_NAME" and "mae_NAME" of each
-        simple one; "skill", the share of the lowest "rmse_NAME" that the forecast saves.
+        "standard_mse" and "standard_mae"; "mase"; "smape"; `coverages`; "rmse_NAME", "standard_mse_NAME" and "mae_NAME"
+        of each simple one; "skill", the share of the lowest "rmse_NAME" that the forecast saves.
     """
     found = {
         "standard_mse": mse(forecast, truth),
         "standard_mae": mae(forecast, truth),
         "mase": mase(forecast, truth, naive_errors),
+        "smape": smape(*own),
         **coverages(quantiles, truth),
     }
     for name, values in simple.items():

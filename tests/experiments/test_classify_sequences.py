@@ -191,7 +191,9 @@ def test_gaps_and_rare_classes_are_said(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"test": ""}, "Give both files, --train and --test, or neither for generated series"),
+        ({"test": ""}, "Give both files, --train and --test, or neither for generated ones"),
+        ({"train": "a.ts", "test": "./a.ts"}, r"a\.ts cannot be tested on: it trains\. Give another file by --test"),
+        ({"shuffle": True}, "shuffle is of the model lstm-fcn: leave it out, or set --model lstm-fcn"),
         ({"train": "gone.ts"}, r"gone\.ts does not exist"),
         ({"layers": 0}, "layers must be a whole number of at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),

@@ -98,6 +98,11 @@ def test_predictions_are_in_the_series_own_units_and_rows(run):
     errors = [float(row["forecast"]) - float(row["truth"]) for row in rows]
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(run.metrics["rmse"], rel=1e-4)
     assert np.mean(np.abs(errors)) == pytest.approx(run.metrics["mae"], rel=1e-4)
+    season = data.detect_season(values[:70], 6)
+    scale = np.mean(np.abs(values[season:70] - values[: 70 - season]))
+    assert np.mean(np.abs(errors)) / scale == pytest.approx(run.metrics["mase"], rel=1e-4)
+    sizes = [abs(float(row["forecast"])) + abs(float(row["truth"])) for row in rows]
+    assert np.mean(200 * np.abs(errors) / sizes) == pytest.approx(run.metrics["smape"], rel=1e-4)
     assert (run.workdir / "plots" / "forecast.png").stat().st_size > 10_000
 
 
@@ -209,6 +214,8 @@ def test_training_ends_when_validation_gets_no_better(tmp_path):
         ),
         ({"column": ("solt",)}, "has no column 'solt': did you mean 'sold'"),
         ({"covariates": ("sold",)}, "Column 'sold' is named twice in --column, --covariates and --known"),
+        ({"time": ("sold",)}, "Column 'sold' cannot be numbers and --time as well"),
+        ({"csv": "", "column": ("sold",)}, "column is said of a file, but there is none: give it by --csv"),
         ({"calendar": True}, "the rows are called 'd000' and so on, which are no dates such as 2024-05-31 08:00"),
         ({"levels": (0.9, 0.5)}, "levels must rise"),
         ({"head": "gaussian", "strategy": "recursive"}, "feeds its middle back, so beyond one row its quantiles would"),

@@ -122,7 +122,8 @@ def test_the_target_is_the_event_at_each_sample(run):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"test": ""}, "Give both files, --train and --test, or neither for generated beats"),
+        ({"test": ""}, "Give both files, --train and --test, or neither for generated ones"),
+        ({"test": "train.tsv", "train": "train.tsv"}, "train.tsv cannot be tested on: it trains"),
         ({"normal": "N"}, r"train\.tsv has beats of one kind only, or too few: .* of 'n', 'N' is normal; it needs 2"),
         ({"context": 10**6}, "The train beats make a stream of .* samples with .* events; it needs 1000000 samples"),
         ({"rate": 0.0}, "rate must be above 0, got 0"),

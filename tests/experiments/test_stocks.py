@@ -177,3 +177,9 @@ def test_what_is_wrong_is_one_sentence(tmp_path, settings, sentence):
     with pytest.raises(ValueError, match=sentence) as error:
         build(dataclasses.replace(SMALL, **{"csv": path, **settings}))
     assert "\n" not in str(error.value)
+
+
+def test_prices_that_stand_still_are_refused_before_any_work(tmp_path):
+    path = _write(tmp_path / "prices.csv", np.full_like(_prices(), 7.0))
+    with pytest.raises(ValueError, match=r"has no price that changes among the last .* dates, which test"):
+        build(dataclasses.replace(SMALL, csv=path))

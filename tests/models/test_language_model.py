@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_jax import LSTM
+from lstm_jax.cells import GRU, Elman
 from lstm_jax.data.streams import Scored
 from lstm_jax.data.tokens import Characters
 from lstm_jax.models.generation import generate
@@ -64,6 +65,15 @@ def test_memory_is_that_of_each_layer(model):
     _, state = model.apply(params, TOKENS[:, 0])
     inner = jax.tree.leaves(jax.tree.map(lambda leaf: leaf, state))
     assert any(leaf.shape == (5,) and np.allclose(np.tanh(leaf), layers[1][-1], atol=1e-6) for leaf in inner)
+
+
+@pytest.mark.parametrize("cell", [GRU(4), WeightDrop(Elman(4), 0.3)], ids=["gru", "weight-drop"])
+def test_memory_of_cells_without_c_is_their_output(cell):
+    model = LanguageModel(9, (cell,), 4)
+    params = model.init(jax.random.key(0), TOKENS)
+    (layer,) = memory(model, params, TOKENS[:, 0])
+    _, state = model.apply(params, TOKENS[:, 0])
+    np.testing.assert_allclose(layer[-1], jax.tree.leaves(state)[0], rtol=1e-6)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 9), st.floats(0.05, 1.0), st.floats(0.2, 3.0))
